@@ -1,0 +1,1 @@
+"""JupyterHub servers as LXD or Incus system containers: one workspace per named server."""

@@ -1,0 +1,163 @@
+"""The life of a workspace on LXD: made whole or not at all, started, stopped, reset, never lost."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from . import instance_config as keys
+from .clones import Clones, address_of
+from .errors import Foreign, Missing
+from .lxd import Connection
+from .lxd.instances import Instance, Instances
+from .spec import Workspace, WorkspaceSpec, WorkspaceState
+
+Report = Callable[[str], None]
+STATES = {
+    "Running": WorkspaceState.RUNNING,
+    "Stopped": WorkspaceState.STOPPED,
+    "Frozen": WorkspaceState.FROZEN,
+}
+LAUNCH_DEADLINE = 20.0  # seconds the launcher inside has to hand over to the server
+
+
+class Workspaces:
+    """All workspaces of one LXD project.
+
+    Every verb may be repeated, by any number of callers and processes at once, and ends in one
+    instance: clones are published by a rename, which LXD grants to one caller only.
+    """
+
+    def __init__(self, connection: Connection, profile: str = "coyotelab") -> None:
+        self._instances = Instances(connection)
+        self._clones = Clones(self._instances, profile)
+        self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def get_state(self, spec: WorkspaceSpec) -> WorkspaceState:
+        """Return what LXD says of the workspace; raises LXDError when it says nothing."""
+        return _state(await self._instances.get(spec.name), spec)
+
+    async def list_states(self) -> dict[str, WorkspaceState]:
+        """Return the state of every workspace in the project, by instance name."""
+        return {
+            record["name"]: STATES.get(record["status"], WorkspaceState.STOPPED)
+            for record in await self._instances.list_all()
+            if record["config"].get(keys.KIND) == "workspace"
+        }
+
+    async def ensure_created(
+        self, spec: WorkspaceSpec, report: Report | None = None, boot: bool = False
+    ) -> Workspace:
+        """Return the workspace, cloned from its base first when there is none.
+
+        Args:
+            report: told each stage in words for the person who waits.
+            boot: as in `Clones.make`.
+
+        Raises:
+            Foreign: an instance of that name is not this workspace.
+            Missing: it was seen to exist before and is gone.
+            LXDError: LXD could not.
+        """
+        record = await self._instances.get(spec.name)
+        if record is None:
+            if spec.created:
+                raise Missing(f"{spec.name} ({spec.uuid}) is not in LXD")
+            if report:
+                report("Making your machine from the course's base")
+            await self._clones.publish(await self._clones.make(spec, boot), spec)
+            record = await self._instances.get(spec.name) or {}
+        state = _state(record, spec)
+        if state in (WorkspaceState.FOREIGN, WorkspaceState.MISSING):
+            raise Foreign(f"{spec.name} exists without the uuid {spec.uuid}")
+        return Workspace(spec.name, record["config"][keys.UUID], address_of(record), state)
+
+    async def prepare(self, spec: WorkspaceSpec) -> Workspace:
+        """Make the workspace and let it boot once, so that its first start is a fast one.
+
+        The boot happens before the clone gets its name: a person who clicks meanwhile is neither
+        kept waiting nor stopped. Raises as `ensure_created`.
+        """
+        return await self.ensure_created(spec, boot=True)
+
+    async def ensure_running(self, spec: WorkspaceSpec, report: Report | None = None) -> Workspace:
+        """Return the workspace with its machine running; raises as `ensure_created`."""
+        async with self._locks[spec.name]:
+            workspace = await self.ensure_created(spec, report)
+            if report and workspace.state is not WorkspaceState.RUNNING:
+                report("Starting your machine")
+            if workspace.state is WorkspaceState.FROZEN:
+                await self._instances.unfreeze(spec.name)
+            elif workspace.state is WorkspaceState.STOPPED:
+                await self._instances.start(spec.name)
+        return Workspace(workspace.name, workspace.uuid, workspace.address, WorkspaceState.RUNNING)
+
+    async def launch(
+        self, workspace: Workspace, command: list[str], environment: Mapping[str, str]
+    ) -> int:
+        """Run the launcher inside a running workspace and return its exit status.
+
+        The address goes in with it, since the machine inside has no part in choosing it.
+        """
+        gateway = await self._clones.get_gateway()
+        address = f"{workspace.address}/{gateway.network.prefixlen}"
+        ours = {"COYOTELAB_ADDRESS": address, "COYOTELAB_GATEWAY": str(gateway.ip)}
+        body = keys.exec_body(command, {**environment, **ours})
+        return await self._instances.run(workspace.name, body, LAUNCH_DEADLINE)
+
+    async def stop(self, spec: WorkspaceSpec) -> None:
+        """Stop the workspace's machine; stopped or missing is fine, a foreign one is left alone."""
+        async with self._locks[spec.name]:
+            state = await self.get_state(spec)
+            if state is WorkspaceState.FROZEN:
+                await self._instances.unfreeze(spec.name)
+            if state in (WorkspaceState.RUNNING, WorkspaceState.FROZEN):
+                await self._instances.stop(spec.name)
+
+    async def reset(self, old: WorkspaceSpec, new: WorkspaceSpec) -> str:
+        """Put a clone of `new.base` in the place of `old`, which is kept under another name.
+
+        The clone is complete before anything is moved. When this is cut short between the two
+        renames, `ensure_created(new)` finishes it; before them, `old` is still in its place.
+
+        Args:
+            old: the workspace as it is; stopped by the caller.
+            new: the same name, another uuid.
+
+        Returns:
+            Name of the kept instance, "" when there was none to keep.
+
+        Raises:
+            Foreign: an instance of that name is neither `old` nor `new`.
+            LXDError: LXD could not; the old workspace is still in its place.
+        """
+        async with self._locks[old.name]:
+            record = await self._instances.get(old.name)
+            if record is None or record["config"].get(keys.UUID) == new.uuid:
+                await self.ensure_created(new)
+                return ""
+            if _state(record, old) is WorkspaceState.FOREIGN:
+                raise Foreign(f"{old.name} exists without the uuid {old.uuid}")
+            pending = await self._clones.make(new)
+            kept = await self._clones.keep(old, record["config"][keys.UUID])
+            await self._clones.publish(pending, new)
+            return kept
+
+    async def remove(self, spec: WorkspaceSpec) -> None:
+        """Stop and delete the workspace for good; missing is fine, a foreign one is left alone."""
+        async with self._locks[spec.name]:
+            state = await self.get_state(spec)
+            if state not in (WorkspaceState.MISSING, WorkspaceState.FOREIGN):
+                await self._clones.discard(spec.name)
+
+    async def sweep(self, older_than: timedelta = timedelta(minutes=15)) -> list[str]:
+        """Delete clones left by a process that was killed before it published them."""
+        return await self._clones.sweep(older_than)
+
+
+def _state(record: Instance | None, spec: WorkspaceSpec) -> WorkspaceState:
+    if not record:
+        return WorkspaceState.MISSING
+    if record["config"].get(keys.UUID) not in {spec.uuid, spec.former or spec.uuid}:
+        return WorkspaceState.FOREIGN
+    return STATES.get(record["status"], WorkspaceState.RUNNING)

@@ -1,0 +1,101 @@
+"""What every test may ask for: the test engine that `make test` has set up, and a swept project."""
+
+import asyncio
+import json
+import os
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from coyotelab_spawner import instance_config as keys
+from coyotelab_spawner.clones import Clones
+from coyotelab_spawner.lxd import Connection
+from coyotelab_spawner.lxd.instances import Instances
+from coyotelab_spawner.spec import GIB, Limits, WorkspaceSpec
+from coyotelab_spawner.workspaces import Workspaces
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def test_state() -> Path:
+    """The state folder of the test set-up: own project, own bridge, own certificate."""
+    folder = Path(os.environ.get("COYOTELAB_TEST_STATE", CHECKOUT / ".coyotelab" / "test"))
+    if not (folder / "setup.json").exists():
+        pytest.fail(f"no test engine: {folder}/setup.json is missing; run the tests by `make test`")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def machine(test_state: Path) -> dict[str, Any]:
+    """What set-up wrote about the engine: see setup.json in docs/architecture.md."""
+    facts: dict[str, Any] = json.loads((test_state / "setup.json").read_text())
+    return facts
+
+
+@pytest.fixture(scope="session")
+def connection(machine: dict[str, Any], test_state: Path) -> Connection:
+    return Connection(machine["url"], machine["project"], test_state / machine["credentials"])
+
+
+async def sweep(connection: Connection) -> None:
+    """Delete every instance of the test project but its bases: leftovers of a killed run too."""
+    instances = Instances(connection)
+    clones = Clones(instances, "coyotelab")
+    for record in await instances.list_all():
+        if record["config"].get(keys.KIND) != "base":
+            await clones.discard(record["name"])
+
+
+@pytest.fixture(scope="session")
+def swept(connection: Connection) -> Iterator[None]:
+    asyncio.run(sweep(connection))
+    yield
+    asyncio.run(sweep(connection))
+
+
+@pytest.fixture
+async def instances(connection: Connection, swept: None) -> Instances:
+    return Instances(connection)
+
+
+@pytest.fixture
+async def workspaces(connection: Connection, machine: dict[str, Any], swept: None) -> Workspaces:
+    return Workspaces(connection, machine["profile"])
+
+
+@pytest.fixture
+async def spec(
+    machine: dict[str, Any], instances: Instances, workspaces: Workspaces
+) -> AsyncIterator[WorkspaceSpec]:
+    """A workspace that does not exist yet; whatever bears its name is gone afterwards."""
+    uuid = str(uuid4())
+    name = f"t-{uuid[:8]}"
+    limits = Limits(cpu=2, memory=1 * GIB, disk=4 * GIB, processes=500)
+    yield WorkspaceSpec(name, uuid, machine["base"], "cs101", "student1", limits)
+    clones = Clones(instances, machine["profile"])
+    for record in await instances.list_all():
+        ours = record["config"].get(keys.UUID) == uuid
+        if record["name"].startswith(name) or ours:
+            await clones.discard(record["name"])
+
+
+def renewed(spec: WorkspaceSpec) -> WorkspaceSpec:
+    """The same workspace after a reset."""
+    return replace(spec, uuid=str(uuid4()), former=spec.uuid)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Say on a failure what the engine looked like."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    connection = getattr(item, "funcargs", {}).get("connection")
+    if report.when == "call" and report.failed and connection:
+        records = asyncio.run(Instances(connection).list_all())
+        rows = [f"{r['name']} {r['status']} {dict(r['config'])}" for r in records]
+        report.sections.append(("instances in the test project", "\n".join(rows)))

@@ -1,0 +1,241 @@
+"""The life of a workspace on the real engine."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from coyotelab_spawner import instance_config as keys
+from coyotelab_spawner.clones import Clones, address_of
+from coyotelab_spawner.errors import Foreign, LXDError, Missing
+from coyotelab_spawner.lxd import Connection
+from coyotelab_spawner.lxd.instances import Instances
+from coyotelab_spawner.naming import pending_prefix
+from coyotelab_spawner.readiness import Answer, ask, wait_until_ready
+from coyotelab_spawner.spec import WorkspaceSpec, WorkspaceState
+from coyotelab_spawner.workspaces import Workspaces
+
+from ..conftest import renewed
+
+pytestmark = pytest.mark.engine
+
+
+async def sh(instances: Instances, name: str, script: str) -> int:
+    """Run a script as root in a running instance; return its exit status."""
+    return await instances.run(name, keys.exec_body(["/bin/sh", "-c", script], {}), 30)
+
+
+async def named(instances: Instances, prefix: str) -> list[str]:
+    return [r["name"] for r in await instances.list_all() if r["name"].startswith(prefix)]
+
+
+async def test_creating_twice_makes_one_instance(
+    workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec
+) -> None:
+    first = await workspaces.ensure_created(spec)
+    second = await workspaces.ensure_created(replace(spec, created=True))
+    assert first == second
+    assert first.state is WorkspaceState.STOPPED
+    record = await instances.get(spec.name)
+    assert record is not None
+    assert record["config"][keys.UUID] == spec.uuid
+    assert record["config"]["limits.memory"] == str(spec.limits.memory)
+    assert record["expanded_devices"]["root"]["size"] == str(spec.limits.disk)
+    assert record["expanded_config"]["security.idmap.isolated"] == "true"
+
+
+async def test_twenty_simultaneous_starts_from_two_processes_end_in_one_machine(
+    connection: Connection, machine: dict[str, Any], instances: Instances, spec: WorkspaceSpec
+) -> None:
+    processes = [Workspaces(connection, machine["profile"]) for _ in range(2)]
+    found = await asyncio.gather(*(p.ensure_running(spec) for p in processes for _ in range(10)))
+    assert len(set(found)) == 1
+    assert found[0].state is WorkspaceState.RUNNING
+    assert await named(instances, pending_prefix(spec.uuid)) == []
+
+
+async def test_files_survive_stop_and_start_and_maps_of_ids_differ(
+    workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec
+) -> None:
+    other = replace(spec, name=spec.name + "-b")
+    await asyncio.gather(workspaces.ensure_running(spec), workspaces.ensure_running(other))
+    maps = set()
+    for name in (spec.name, other.name):
+        record = await instances.get(name)
+        maps.add(record["config"]["volatile.idmap.base"] if record else None)
+    assert len(maps) == 2
+    assert await sh(instances, spec.name, "echo kept > /home/coyote/marker") == 0
+    await workspaces.stop(spec)
+    assert await workspaces.get_state(spec) is WorkspaceState.STOPPED
+    await workspaces.stop(spec)
+    await workspaces.ensure_running(spec)
+    assert await sh(instances, spec.name, "grep -q kept /home/coyote/marker") == 0
+
+
+async def test_preparing_leaves_a_stopped_machine_that_has_booted(
+    workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec
+) -> None:
+    prepared = await workspaces.prepare(spec)
+    assert prepared.state is WorkspaceState.STOPPED
+    record = await instances.get(spec.name)
+    assert record is not None
+    assert record["config"]["volatile.idmap.next"] == record["config"]["volatile.last_state.idmap"]
+
+
+async def test_preparing_while_somebody_starts_stops_nobody(
+    workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec
+) -> None:
+    preparing = asyncio.create_task(workspaces.prepare(spec))
+    running = await workspaces.ensure_running(spec)
+    await preparing
+    assert running.state is WorkspaceState.RUNNING
+    assert await workspaces.get_state(spec) is WorkspaceState.RUNNING
+    assert await named(instances, pending_prefix(spec.uuid)) == []
+
+
+async def test_a_frozen_machine_goes_on(
+    workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec
+) -> None:
+    await workspaces.ensure_running(spec)
+    await instances._change_state(spec.name, {"action": "freeze"}, 30, "Frozen")
+    assert await workspaces.get_state(spec) is WorkspaceState.FROZEN
+    assert (await workspaces.ensure_running(spec)).state is WorkspaceState.RUNNING
+
+
+async def test_a_foreign_instance_is_neither_adopted_nor_touched(
+    workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec
+) -> None:
+    await workspaces.ensure_created(spec)
+    stranger = replace(spec, uuid="00000000-0000-4000-8000-000000000000")
+    before = await instances.get(spec.name)
+    assert await workspaces.get_state(stranger) is WorkspaceState.FOREIGN
+    for verb in (workspaces.ensure_running, workspaces.prepare):
+        with pytest.raises(Foreign, match="Nothing was changed"):
+            await verb(stranger)
+    with pytest.raises(Foreign):
+        await workspaces.reset(stranger, renewed(stranger))
+    await workspaces.stop(stranger)
+    await workspaces.remove(stranger)
+    assert await instances.get(spec.name) == before
+
+
+async def test_a_machine_that_vanished_is_missing_and_not_recreated(
+    workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec
+) -> None:
+    with pytest.raises(Missing, match="Nothing was created"):
+        await workspaces.ensure_running(replace(spec, created=True))
+    assert await instances.get(spec.name) is None
+
+
+async def test_an_unknown_base_says_so_and_leaves_nothing(
+    workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec
+) -> None:
+    with pytest.raises(LXDError, match="base is missing"):
+        await workspaces.ensure_created(replace(spec, base="base-none-v1"))
+    assert await named(instances, pending_prefix(spec.uuid)) == []
+
+
+async def test_reset_gives_the_base_again_and_keeps_the_old_machine(
+    workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec
+) -> None:
+    await workspaces.ensure_running(spec)
+    assert await sh(instances, spec.name, "echo mine > /home/coyote/marker") == 0
+    await workspaces.stop(spec)
+    new = renewed(spec)
+    kept = await workspaces.reset(spec, new)
+    assert await workspaces.reset(spec, new) == "", "a second time there is nothing to reset"
+    await workspaces.ensure_running(new)
+    assert await sh(instances, new.name, "test -e /home/coyote/marker") == 1
+    old = await instances.get(kept)
+    assert old is not None
+    assert old["config"][keys.KIND] == "kept"
+    assert old["config"][keys.PROTECTED] == "true"
+    assert address_of(old) == ""
+    await instances.start(kept)
+    assert await sh(instances, kept, "grep -q mine /home/coyote/marker") == 0
+
+
+async def test_a_reset_that_was_cut_short_is_finished_or_has_not_happened(
+    workspaces: Workspaces, instances: Instances, machine: dict[str, Any], spec: WorkspaceSpec
+) -> None:
+    await workspaces.ensure_created(spec)
+    new = renewed(spec)
+    # Killed before the first rename: the old machine is still the workspace.
+    assert await workspaces.get_state(new) is WorkspaceState.STOPPED
+    assert (await workspaces.ensure_created(new)).uuid == spec.uuid
+    # Killed between the renames.
+    await Clones(instances, machine["profile"]).keep(spec, spec.uuid)
+    assert (await workspaces.ensure_created(new)).uuid == new.uuid
+
+
+async def test_the_sweeper_takes_only_what_is_ours_and_old(
+    workspaces: Workspaces, instances: Instances, machine: dict[str, Any], spec: WorkspaceSpec
+) -> None:
+    pending = await Clones(instances, machine["profile"]).make(spec)
+    assert await workspaces.sweep() == [], "a young one may still be at work"
+    await workspaces.ensure_created(spec)
+    assert await workspaces.sweep(timedelta(0)) == [pending]
+    assert await workspaces.get_state(spec) is WorkspaceState.STOPPED
+
+
+async def test_an_address_is_never_given_twice(
+    connection: Connection, machine: dict[str, Any], instances: Instances, spec: WorkspaceSpec
+) -> None:
+    processes = [Workspaces(connection, machine["profile"]) for _ in range(2)]
+    specs = [replace(spec, name=f"{spec.name}-{n}") for n in range(6)]
+    made = await asyncio.gather(
+        *(processes[n % 2].ensure_created(one) for n, one in enumerate(specs))
+    )
+    assert len({workspace.address for workspace in made}) == 6
+
+
+async def test_an_address_taken_by_another_process_is_given_up(
+    workspaces: Workspaces,
+    instances: Instances,
+    machine: dict[str, Any],
+    spec: WorkspaceSpec,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken = await workspaces.ensure_created(spec)
+    clones = Clones(instances, machine["profile"])
+    find, handed_out = clones._find_address, [taken.address]
+
+    async def find_the_taken_one_first(pending: str) -> str:
+        return handed_out.pop() if handed_out else await find(pending)
+
+    monkeypatch.setattr(clones, "_find_address", find_the_taken_one_first)
+    record = await instances.get(await clones.make(replace(spec, name="z" + spec.name)))
+    assert record is not None
+    assert address_of(record) not in {"", taken.address}
+
+
+async def test_the_server_inside_answers_and_comes_back(
+    workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec
+) -> None:
+    workspace = await workspaces.ensure_running(spec)
+    launcher = ["/opt/coyotelab/current/bin/workspace-start"]
+    prefix = "/user/student1/cs101/"
+    environment = {
+        "JUPYTERHUB_SERVICE_PREFIX": prefix,
+        "JUPYTERHUB_SERVICE_URL": f"http://0.0.0.0:8888{prefix}",
+        "JUPYTERHUB_API_URL": "http://127.0.0.1:1/hub/api",
+        "JUPYTERHUB_API_TOKEN": "secret",
+        "JUPYTERHUB_CLIENT_ID": "jupyterhub-user-student1-cs101",
+        "JUPYTERHUB_USER": "student1",
+        "JUPYTERHUB_SERVER_NAME": "cs101",
+        "JUPYTERHUB_BASE_URL": "/",
+        "JUPYTERHUB_HOST": "",
+        "JUPYTERHUB_OAUTH_CALLBACK_URL": f"{prefix}oauth_callback",
+        "JUPYTERHUB_OAUTH_ACCESS_SCOPES": '["access:servers!server=student1/cs101"]',
+        "COYOTELAB_ACCOUNT": "coyote",
+    }
+    assert await workspaces.launch(workspace, [*launcher, "--resume"], {}) != 0
+    assert await workspaces.launch(workspace, launcher, environment) == 0
+    url = f"http://{workspace.address}:8888{prefix}api"
+    assert await wait_until_ready(url, 20)
+    assert await sh(instances, spec.name, "pkill -9 coyotelab-srv") == 0
+    assert await ask(url) is Answer.REFUSED
+    assert await workspaces.launch(workspace, [*launcher, "--resume"], {}) == 0
+    assert await wait_until_ready(url, 20)
