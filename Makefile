@@ -1,0 +1,62 @@
+# CoyoteLab. `make help` lists the targets.
+#
+# ENGINE=lxd|incus         container engine (what was set up before, else lxd)
+# COYOTELAB_PORT           first of four ports (8000)
+# COYOTELAB_STATE          folder of everything that is not in the engine (.coyotelab)
+# COYOTELAB_DEMO_PASSWORD  password of the demo accounts (made once, shown at each start)
+
+ENGINE ?=
+FORCE ?=
+STATE := $(or $(COYOTELAB_STATE),$(CURDIR)/.coyotelab)
+export COYOTELAB_STATE := $(STATE)
+
+BOOTSTRAP := ./coyotelab_setup/files/bootstrap
+COYOTELAB := $(BOOTSTRAP) coyotelab
+engine := $(if $(ENGINE),--engine $(ENGINE))
+
+# The tests have a project and a bridge of their own, beside those of a demo.
+TEST_ENGINE := $(or $(ENGINE),lxd)
+TEST_NETWORK := $(if $(filter incus,$(TEST_ENGINE)),clbr10,clbr9)
+export COYOTELAB_TEST_STATE := $(STATE)/test$(if $(filter incus,$(TEST_ENGINE)),-incus)
+test_setup := $(BOOTSTRAP) --test coyotelab setup --engine $(TEST_ENGINE) \
+	--state $(COYOTELAB_TEST_STATE) --cache $(STATE)/cache --project coyotelab-test \
+	--network $(TEST_NETWORK) --open-ports 1024-65535
+PYTEST := $(BOOTSTRAP) --test python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help demo setup test test-engine check lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+demo: ## set up what is missing and run CoyoteLab with demo data until Ctrl-C
+	@$(COYOTELAB) demo $(engine)
+
+setup: ## only set this machine up
+	@$(COYOTELAB) setup $(engine)
+
+test: ## every test, on the real engine and in a real browser
+	@$(test_setup) --package chromium
+	@$(PYTEST) tests $(PYTEST_ARGUMENTS)
+
+test-engine: ## only the tests of what happens in the engine, such as with ENGINE=incus
+	@$(test_setup)
+	@$(PYTEST) tests -m engine $(PYTEST_ARGUMENTS)
+
+check: ## style, types, import contracts, house rules
+	@$(BOOTSTRAP) --test ruff check .
+	@$(BOOTSTRAP) --test ruff format --check .
+	@$(BOOTSTRAP) --test mypy
+	@$(BOOTSTRAP) --test lint-imports
+	@$(PYTEST) -q tests/test_house_rules.py
+
+lock: ## pin the newest allowed versions of all dependencies anew
+	@$(BOOTSTRAP) --test python -c ""
+	@$(STATE)/venv/bin/python -m pip install --quiet uv
+	@for set in hub test; do UV_CUSTOM_COMPILE_COMMAND="make lock" $(STATE)/venv/bin/uv pip compile \
+		--quiet --universal --python-version 3.11 --no-annotate --upgrade \
+		$$([ $$set = test ] && echo --extra test) setup.cfg -o requirements/$$set.txt; done
+	@npm install --package-lock-only --no-progress
+
+clean: ## remove all it made: workspaces, engine objects, state (FORCE=1: without asking)
+	@$(COYOTELAB) clean $(engine) $(if $(FORCE),--force)

@@ -1,0 +1,108 @@
+"""Local accounts: which user names are possible, and whether a password is right (bcrypt)."""
+
+import re
+import unicodedata
+
+import bcrypt
+from sqlalchemy.orm import Session
+
+from .errors import Conflict, Invalid
+from .orm import Role, User
+
+COST = 12  # about a quarter of a second on one core; each step doubles it
+PASSWORD_BYTES = 72  # what bcrypt reads; it refuses more rather than ignoring the rest
+
+# Fit for a host name, a path segment and a Linux account alike, whatever is built from it.
+USERNAME = re.compile(r"[a-z](?:[a-z0-9._-]{0,61}[a-z0-9])?")
+# Words that stand where a user name may stand in the service's own addresses.
+RESERVED = frozenset({"archive", "download", "progress", "reset", "restart", "start", "stop"})
+
+USERNAME_RULE = (
+    "A user name begins with a letter, ends with a letter or digit, has at most 63 characters,"
+    " and between them only the letters a to z, digits, dots, hyphens and underscores."
+)
+
+
+def normalize_username(typed: str) -> str:
+    """Return the one spelling of a user name, however it was typed."""
+    return unicodedata.normalize("NFKC", typed).casefold().strip()
+
+
+def check_username(username: str) -> None:
+    """Raise Invalid, with the rule, unless this can be a user name."""
+    if not USERNAME.fullmatch(username):
+        raise Invalid(USERNAME_RULE)
+    if username in RESERVED:
+        raise Invalid(f"The user name {username} is reserved. Please choose another one.")
+
+
+def hash_password(password: str, cost: int = COST) -> str:
+    """Return the bcrypt hash of a password; takes 2^cost rounds, so never on an event loop.
+
+    Raises:
+        Invalid: it is empty, or longer than bcrypt can read.
+    """
+    secret = password.encode()
+    if not secret:
+        raise Invalid("The password is empty.")
+    if len(secret) > PASSWORD_BYTES:
+        raise Invalid(f"The password is too long: {len(secret)} bytes, {PASSWORD_BYTES} at most.")
+    return bcrypt.hashpw(secret, bcrypt.gensalt(cost)).decode()
+
+
+# What a password is compared with when there is no such account, so that it takes as long.
+_NOBODY = "$2b$12$......................" + "." * 31
+
+
+def verify_password(password: str, hashed: str | None) -> bool:
+    """Tell whether the password is right; takes as long for an unknown account (None)."""
+    secret = password.encode()
+    fits = 0 < len(secret) <= PASSWORD_BYTES
+    right = bcrypt.checkpw(secret[:PASSWORD_BYTES], (hashed or _NOBODY).encode())
+    return right and fits and hashed is not None
+
+
+def get_password(session: Session, username: str) -> str | None:
+    """Return the hash to verify a login against; None when this account may not log in with one."""
+    user = User.get(session, username)
+    return None if user is None or user.disabled else user.password
+
+
+def is_open(session: Session, username: str) -> bool:
+    """Tell whether there is such an account and it has not been disabled."""
+    user = User.get(session, username)
+    return user is not None and not user.disabled
+
+
+def add_user(
+    session: Session,
+    username: str,
+    *,
+    name: str = "",
+    email: str = "",
+    roles: Role = Role.STUDENT,
+    password: str | None = None,
+    cost: int = COST,
+) -> User:
+    """Make an account; without a password nobody can log in to it with one.
+
+    Raises:
+        Invalid: not a possible user name or password.
+        Conflict: there is such an account already.
+    """
+    username = normalize_username(username)
+    check_username(username)
+    if User.get(session, username):
+        raise Conflict(f"There is an account named {username} already.")
+    user = User(username=username, name=name, email=email, roles=int(roles))
+    if password is not None:
+        set_password(user, password, cost=cost)
+    session.add(user)
+    session.flush()
+    return user
+
+
+def set_password(user: User, password: str, *, temporary: bool = False, cost: int = COST) -> None:
+    """Give the account a new password; raises Invalid when it cannot be one."""
+    user.password = hash_password(password, cost)
+    user.temporary_pw = temporary

@@ -1,0 +1,110 @@
+"""What the pages and the REST API show of courses, and of the people in them."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from .access import Person, find_course
+from .orm import Course, Enrollment, Role, User
+from .rules import Action
+
+
+@dataclass(frozen=True)
+class CourseView:
+    """One course, as somebody who may see it sees it."""
+
+    slug: str
+    name: str
+    webpage: str
+    description: str
+    start_date: date | None
+    end_date: date | None
+    instructor: str
+    instructor_name: str
+    instructor_email: str
+    archived: bool
+    teaching: bool  # whether the person who asks is its instructor
+    attending: bool  # whether the person who asks is enrolled
+
+
+@dataclass(frozen=True)
+class StudentView:
+    """One enrollment, as the course's instructor sees it."""
+
+    username: str
+    name: str
+    email: str
+    enabled: bool
+
+
+def list_courses(session: Session, person: Person) -> list[CourseView]:
+    """Return the courses this person teaches or attends; all of them for an admin of the Hub."""
+    user = User.get(session, person.username)
+    if user is None or user.disabled:
+        return []
+    query = select(Course).options(joinedload(Course.instructor)).order_by(Course.name, Course.id)
+    attended = set(
+        session.scalars(select(Enrollment.course_id).filter_by(user_id=user.id, enabled=True))
+    )
+    if not person.admin:
+        query = query.where((Course.instructor_id == user.id) | Course.id.in_(attended))
+    views = (_view(course, user, course.id in attended) for course in session.scalars(query))
+    return [
+        view
+        for view in views
+        if view.teaching or person.admin or (view.attending and not view.archived)
+    ]
+
+
+def get_course(session: Session, person: Person, slug: str) -> CourseView:
+    """Return one course; raises NotFound when this person may not see it."""
+    course = find_course(session, person, slug, Action.VIEW_COURSE)
+    user = User.get(session, person.username)
+    return _view(course, user, bool(user and user.active_in(course)))
+
+
+def list_students(session: Session, person: Person, slug: str) -> list[StudentView]:
+    """Return everybody ever enrolled, by name; raises NotFound when this person may not see it."""
+    course = find_course(session, person, slug, Action.VIEW_STUDENTS)
+    rows = session.execute(
+        select(User, Enrollment.enabled)
+        .join(Enrollment, Enrollment.user_id == User.id)
+        .where(Enrollment.course_id == course.id)
+        .order_by(User.name, User.username)
+    )
+    return [StudentView(user.username, user.name, user.email, on) for user, on in rows]
+
+
+def list_members(session: Session, person: Person, slug: str) -> list[str]:
+    """Return whose workspaces in the course this person may see; only their own, or all."""
+    course = find_course(session, person, slug, Action.VIEW_COURSE)
+    view = get_course(session, person, slug)
+    if not (view.teaching or person.admin):
+        return [person.username]
+    enrolled = session.scalars(
+        select(User.username)
+        .join(Enrollment, Enrollment.user_id == User.id)
+        .where(Enrollment.course_id == course.id, Enrollment.enabled, ~User.disabled)
+        .where(User.id != course.instructor_id)
+        .order_by(User.username)
+    )
+    return [course.instructor.username, *enrolled]
+
+
+def _view(course: Course, user: User | None, attending: bool) -> CourseView:
+    return CourseView(
+        slug=course.slug,
+        name=course.name,
+        webpage=course.webpage,
+        description=course.description,
+        start_date=course.start_date,
+        end_date=course.end_date,
+        instructor=course.instructor.username,
+        instructor_name=course.instructor.name,
+        instructor_email=course.instructor.email,
+        archived=course.archived,
+        teaching=bool(user and course.instructor_id == user.id and user.has_role(Role.INSTRUCTOR)),
+        attending=attending,
+    )

@@ -1,0 +1,146 @@
+"""How to reach the database, and that its tables are those of this version (Alembic)."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from .errors import Unavailable
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+BUSY_MILLISECONDS = 5_000
+THREADS = 4
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer, or is locked by somebody else for too long."""
+
+    message = "The database does not answer at the moment. Please try again in a minute."
+
+
+class SchemaOutdated(Exception):
+    """The tables are not those of this version; the message says what to do."""
+
+
+class Database:
+    """One database, by its SQLAlchemy URL; share one object per process and URL."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = _make_engine(url)
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._threads = ThreadPoolExecutor(THREADS, "database")
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Give a session whose work is committed at the end, or undone when it raises."""
+        with self._sessions.begin() as session:
+            yield session
+
+    async def run(
+        self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run `work(session, ...)` in a thread, as one transaction, and return what it returns.
+
+        Raises:
+            DatabaseUnavailable: beside whatever `work` raises.
+        """
+
+        def in_thread() -> T:
+            try:
+                with self.transaction() as session:
+                    return work(session, *args, **kwargs)
+            except OperationalError as error:
+                raise DatabaseUnavailable from error
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, in_thread)
+
+    def check(self) -> None:
+        """Raise SchemaOutdated unless the tables are those of this version."""
+        with self.engine.connect() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+        wanted = ScriptDirectory.from_config(migrations(self.url)).get_current_head()
+        if found != wanted:
+            raise SchemaOutdated(
+                f"The database is at revision {found or 'none'}, this version of CoyoteLab needs"
+                f" {wanted}. Run `coyotelab db upgrade`."
+            )
+
+    def close(self) -> None:
+        """Give back threads and connections."""
+        self._threads.shutdown()
+        self.engine.dispose()
+
+
+@lru_cache
+def get_database(url: str) -> Database:
+    """Return this process's one Database of that URL."""
+    return Database(url)
+
+
+def ping(session: Session) -> None:
+    """Ask the database for a sign of life."""
+    session.execute(text("SELECT 1"))
+
+
+def upgrade(url: str, revision: str = "head") -> None:
+    """Bring the tables up to a revision; makes them, and SQLite's folder, where there are none."""
+    if file := make_url(url).database if url.startswith("sqlite") else None:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+    command.upgrade(migrations(url), revision)
+
+
+def downgrade(url: str, revision: str) -> None:
+    """Take the tables back to an earlier revision, "base" for none at all."""
+    command.downgrade(migrations(url), revision)
+
+
+def migrations(url: str) -> Config:
+    """Return Alembic's configuration for this database."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "alembic"))
+    config.attributes["url"] = url
+    return config
+
+
+def _make_engine(url: str) -> Engine:
+    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+    raw: Any = connection
+    raw.isolation_level = None  # we say BEGIN ourselves, see below
+    cursor = connection.cursor()
+    for pragma in (
+        f"busy_timeout = {BUSY_MILLISECONDS}",
+        "journal_mode = WAL",
+        "synchronous = NORMAL",
+        "foreign_keys = ON",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A transaction that reads first and writes later fails at once when another one wrote in
+    # between; taking the write lock at the start makes it wait its turn (busy_timeout) instead.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

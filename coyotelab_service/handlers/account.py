@@ -1,0 +1,69 @@
+"""Pages of one's own account: tokens for the REST API, and logging out."""
+
+from wtforms import Form, SelectField, StringField
+from wtforms.validators import Length
+
+from ..tokens import DAYS, make_token
+from .base import PageHandler
+
+
+class TokenForm(Form):
+    """What a new token is for, and for how long."""
+
+    purpose = StringField(
+        "What is it for?",
+        [Length(max=80)],
+        description="So that you can tell your tokens apart, such as: my backup script",
+    )
+    days = SelectField(
+        "For how many days shall it work?",
+        coerce=int,
+        default=30,
+        choices=[str(days) for days in DAYS],
+    )
+
+
+class FormData(dict[str, list[str]]):
+    """The fields a browser sent, as WTForms wants them."""
+
+    def getlist(self, name: str) -> list[str]:
+        """Return the values of a field."""
+        return self.get(name, [])
+
+
+class TokensPage(PageHandler):
+    """Makes tokens for the REST API."""
+
+    def get(self) -> None:
+        """Show the form."""
+        self.write_page("tokens.html", form=TokenForm(), token="")
+
+    async def post(self) -> None:
+        """Make one and show it, this once."""
+        names = self.request.body_arguments
+        form = TokenForm(FormData({name: self.get_body_arguments(name) for name in names}))
+        if not form.validate():
+            self.set_status(400)
+            self.write_page("tokens.html", form=form, token="")
+            return
+        token = await make_token(
+            self.services.database,
+            self.services.hub,
+            self.settings["service_name"],
+            self.person,
+            form.days.data,
+            form.purpose.data or "",
+        )
+        self.write_page("tokens.html", form=form, token=token)
+
+
+class LogoutPage(PageHandler):
+    """Ends the session here and at the Hub."""
+
+    async def prepare(self) -> None:
+        """Let everybody: whose session has ended already wants to log out too."""
+
+    def get(self) -> None:
+        """Forget the browser, and let the Hub do the same."""
+        self.hub_auth.clear_cookie(self)
+        self.redirect(f"{self.services.hub_url}logout")

@@ -1,0 +1,208 @@
+"""The REST API: JSON in and out, by token only; what may be done is what the pages may do."""
+
+import json
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Any
+
+from .. import courses, enrollments
+from ..courses import CourseView, StudentView
+from ..errors import Invalid, NotFound, Unavailable
+from ..openapi import DOCUMENT
+from ..workspaces import WorkspaceView
+from .base import Handler
+
+NOT_JSON = "The request body has to be a JSON object, such as {}."
+
+
+class ApiHandler(Handler):
+    """One request of a program that acts as the person whose token it shows."""
+
+    open_to_all = False
+
+    async def prepare(self) -> None:
+        """Find out whose token it is. Cookies do not count, so no other site can ask for us."""
+        if self.open_to_all:
+            return
+        if not self.hub_auth.get_token(self, in_cookie=False):
+            self.stop(401, "A token is needed: send the header `Authorization: token ...`.")
+            return
+        self.request.headers.pop("Cookie", None)
+        person = await self.identify()
+        if person is None:
+            self.stop(401, "This token is not valid here; it may have expired.")
+            return
+        self.person = person
+
+    def stop(self, status: int, message: str) -> None:
+        """Answer with an error and do nothing else."""
+        self.set_status(status)
+        if status == 401:
+            self.set_header("WWW-Authenticate", "token")
+        self.write_problem(status, message)
+        self.finish()
+
+    def read(self, name: str, kind: type) -> Any:
+        """Return one member of the JSON object sent; raises Invalid, in words, unless it fits."""
+        try:
+            body = json.loads(self.request.body)
+        except ValueError as error:
+            raise Invalid(NOT_JSON) from error
+        if not isinstance(body, dict):
+            raise Invalid(NOT_JSON)
+        if not isinstance(body.get(name), kind):
+            raise Invalid(f'The JSON object needs "{name}", of type {TYPES[kind]}.')
+        return body[name]
+
+    def reply(self, body: Any, status: int = 200) -> None:
+        """Write an answer."""
+        self.set_status(status)
+        self.set_header("Content-Type", "application/json")
+        self.write(json.dumps(body))
+
+    def write_problem(self, status: int, message: str) -> None:
+        """Write an error as RFC 9457 has it."""
+        title = HTTPStatus(status).phrase
+        self.set_header("Content-Type", "application/problem+json")
+        self.write(json.dumps({"title": title, "status": status, "detail": message}))
+
+    def show_course(self, course: CourseView) -> dict[str, Any]:
+        """Return a course as JSON has it."""
+        shown = asdict(course)
+        shown["instructor"] = {
+            "username": course.instructor,
+            "name": shown.pop("instructor_name"),
+            "email": shown.pop("instructor_email"),
+        }
+        for name in ("start_date", "end_date"):
+            shown[name] = shown[name] and shown[name].isoformat()
+        return shown
+
+    def show_workspace(self, workspace: WorkspaceView) -> dict[str, Any]:
+        """Return a workspace as JSON has it; `url` is the page that opens it."""
+        page = f"workspaces/{workspace.slug}/{workspace.username}"
+        base = self.services.public_url or self.services.prefix
+        return {
+            "course": workspace.slug,
+            "username": workspace.username,
+            "state": workspace.state,
+            "url": f"{base.rstrip('/')}/{page}",
+        }
+
+
+TYPES = {str: "string", bool: "boolean"}
+
+
+class MissingApi(ApiHandler):
+    """Whatever is not there."""
+
+    async def prepare(self) -> None:
+        """Answer every method alike."""
+        raise NotFound
+
+
+class HealthApi(ApiHandler):
+    """Whether the service can work; for monitoring, so without a token."""
+
+    open_to_all = True
+
+    async def get(self) -> None:
+        """Ask the database."""
+        try:
+            await self.services.check()
+        except Exception as error:
+            raise Unavailable("The database does not answer.") from error
+        self.reply({"status": "ok"})
+
+
+class OpenApi(ApiHandler):
+    """What this API can do, for programs."""
+
+    open_to_all = True
+
+    async def get(self) -> None:
+        """Show it."""
+        self.reply(DOCUMENT | {"servers": [{"url": f"{self.services.prefix}api"}]})
+
+
+class CoursesApi(ApiHandler):
+    """The courses somebody teaches or attends."""
+
+    async def get(self) -> None:
+        """List them."""
+        found = await self.services.run(courses.list_courses, self.person)
+        self.reply([self.show_course(course) for course in found])
+
+
+class CourseApi(ApiHandler):
+    """One course."""
+
+    async def get(self, slug: str) -> None:
+        """Show it."""
+        course = await self.services.run(courses.get_course, self.person, slug)
+        self.reply(self.show_course(course))
+
+
+class EnrollmentsApi(ApiHandler):
+    """Who is, or was, in a course."""
+
+    async def get(self, slug: str) -> None:
+        """List them."""
+        students = await self.services.run(courses.list_students, self.person, slug)
+        self.reply([asdict(student) for student in students])
+
+    async def post(self, slug: str) -> None:
+        """Enroll somebody who has an account."""
+        username = self.read("username", str)
+        student: StudentView = await self.services.run(
+            enrollments.enroll, self.person, slug, username
+        )
+        await self.services.reconciler.enforce(slug, username)
+        self.reply(asdict(student), 201)
+
+
+class EnrollmentApi(ApiHandler):
+    """One enrollment."""
+
+    async def patch(self, slug: str, username: str) -> None:
+        """Drop somebody, or take them back."""
+        enabled = self.read("enabled", bool)
+        student: StudentView = await self.services.run(
+            enrollments.set_enabled, self.person, slug, username, enabled
+        )
+        await self.services.reconciler.enforce(slug, username)
+        self.reply(asdict(student))
+
+
+class WorkspacesApi(ApiHandler):
+    """The workspaces of a course: all of them for its instructor, else one's own."""
+
+    async def get(self, slug: str) -> None:
+        """List them."""
+        found = await self.services.workspaces.list_all(self.person, slug)
+        self.reply([self.show_workspace(workspace) for workspace in found])
+
+
+class WorkspaceApi(ApiHandler):
+    """One workspace."""
+
+    async def get(self, slug: str, username: str) -> None:
+        """Show it."""
+        workspace = await self.services.workspaces.get(self.person, slug, username)
+        self.reply(self.show_workspace(workspace))
+
+
+class WorkspaceActionApi(ApiHandler):
+    """Doing something to a workspace."""
+
+    async def post(self, slug: str, username: str, action: str) -> None:
+        """Do it: start and restart answer 202 as soon as it has begun."""
+        workspaces = self.services.workspaces
+        act = {
+            "start": workspaces.start,
+            "stop": workspaces.stop,
+            "restart": workspaces.restart,
+            "reset": workspaces.reset,
+        }[action]
+        workspace = await act(self.person, slug, username)
+        self.reply(self.show_workspace(workspace), 202 if workspace.state == "starting" else 200)

@@ -1,0 +1,55 @@
+"""Pages of courses: the list, one course, and its students."""
+
+from datetime import date
+
+from .. import courses, enrollments, visits
+from .base import PageHandler
+
+
+class CoursesPage(PageHandler):
+    """The courses somebody teaches and attends: where everybody arrives."""
+
+    async def get(self) -> None:
+        """Show the list."""
+        found = await self.services.run(courses.list_courses, self.person)
+        self.write_page(
+            "courses.html",
+            teaching=[course for course in found if course.teaching],
+            attending=[course for course in found if course.attending and not course.teaching],
+            others=[course for course in found if not (course.teaching or course.attending)],
+            today=date.today(),
+        )
+
+
+class CoursePage(PageHandler):
+    """What a course is about, and the way into one's own workspace in it."""
+
+    async def get(self, slug: str) -> None:
+        """Show the course."""
+        course = await self.services.run(courses.get_course, self.person, slug)
+        workspace, visitors = None, []
+        if course.teaching or course.attending:
+            username = self.person.username
+            workspace = await self.services.workspaces.get(self.person, slug, username)
+            visitors = await self.services.run(visits.list_recent, slug, username)
+        self.write_page("course.html", course=course, workspace=workspace, visitors=visitors)
+
+
+class StudentsPage(PageHandler):
+    """Everybody who is or was in a course, with their workspaces."""
+
+    async def get(self, slug: str) -> None:
+        """Show them."""
+        course = await self.services.run(courses.get_course, self.person, slug)
+        students = await self.services.run(courses.list_students, self.person, slug)
+        workspaces = await self.services.workspaces.list_all(self.person, slug)
+        states = {workspace.username: workspace.state for workspace in workspaces}
+        self.write_page("students.html", course=course, students=students, states=states)
+
+    async def post(self, slug: str) -> None:
+        """Drop somebody, or take them back."""
+        username = self.get_body_argument("username", "")
+        enabled = self.get_body_argument("enabled", "") == "true"
+        await self.services.run(enrollments.set_enabled, self.person, slug, username, enabled)
+        await self.services.reconciler.enforce(slug, username)
+        self.redirect(self.page("courses", slug, "students"), status=303)

@@ -1,0 +1,102 @@
+"""Pages of one workspace: opening it, its progress, restart and reset."""
+
+import json
+from dataclasses import asdict
+
+from tornado.iostream import StreamClosedError
+
+from .. import courses
+from ..access import find_place
+from ..errors import ServiceError
+from ..rules import Action
+from ..workspaces import WorkspaceView
+from .base import PageHandler
+
+
+class OpenPage(PageHandler):
+    """The way into a workspace: starts it, shows how far it is, and goes there."""
+
+    async def get(self, slug: str, username: str | None) -> None:
+        """Start it, unless this is a browser without scripts that comes to look again."""
+        if username is None:
+            self.redirect(self.page("workspaces", slug, self.person.username))
+            return
+        if self.get_query_argument("wait", ""):
+            workspace = await self.services.workspaces.get(self.person, slug, username)
+        else:
+            workspace = await self.services.workspaces.open(self.person, slug, username)
+        if workspace.state == "running":
+            self.redirect(workspace.url)
+            return
+        course = await self.services.run(courses.get_course, self.person, slug)
+        self.write_page("progress.html", course=course, workspace=workspace)
+
+
+class ProgressStream(PageHandler):
+    """The steps of a start as server-sent events: `progress`, `message`, then `url` or `failed`."""
+
+    async def get(self, slug: str, username: str | None) -> None:
+        """Send them until the start has come to an end or the browser has gone."""
+        username = username or self.person.username
+        events = self.services.workspaces.follow(self.person, slug, username)
+        first = await anext(events)  # an error so far is an answer of its own
+        self.set_header("Content-Type", "text/event-stream")
+        self.set_header("X-Accel-Buffering", "no")
+        try:
+            await self._send(asdict(first))
+            async for event in events:
+                await self._send(asdict(event))
+        except StreamClosedError:
+            pass
+        except ServiceError as error:
+            await self._send({"failed": True, "message": str(error)})
+
+    async def _send(self, event: dict[str, object]) -> None:
+        self.write(f"data: {json.dumps(event)}\n\n")
+        await self.flush()
+
+
+class ActionPage(PageHandler):
+    """Asks before it does something to a workspace, then goes back into it."""
+
+    action: Action
+    template: str
+
+    async def get(self, slug: str, username: str | None) -> None:
+        """Ask."""
+        username = username or self.person.username
+        await self.services.run(find_place, self.person, slug, username, self.action)
+        course = await self.services.run(courses.get_course, self.person, slug)
+        self.write_page(self.template, course=course, username=username)
+
+    async def post(self, slug: str, username: str | None) -> None:
+        """Do it, and go back in."""
+        username = username or self.person.username
+        await self.act(slug, username)
+        self.redirect(self.page("workspaces", slug, username), status=303)
+
+    async def act(self, slug: str, username: str) -> WorkspaceView:
+        """Do it."""
+        raise NotImplementedError
+
+
+class RestartPage(ActionPage):
+    """Reboots the machine."""
+
+    action = Action.RESTART
+    template = "restart.html"
+
+    async def act(self, slug: str, username: str) -> WorkspaceView:
+        """Restart it."""
+        return await self.services.workspaces.restart(self.person, slug, username)
+
+
+class ResetPage(ActionPage):
+    """Gives the machine the course's base again."""
+
+    action = Action.RESET
+    template = "reset.html"
+
+    async def act(self, slug: str, username: str) -> WorkspaceView:
+        """Reset it."""
+        return await self.services.workspaces.reset(self.person, slug, username)

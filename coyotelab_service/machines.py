@@ -1,0 +1,145 @@
+"""What the database knows of each workspace's machine, and the spec the spawner makes it from."""
+
+from dataclasses import dataclass, replace
+from uuid import uuid4
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from coyotelab_spawner.spec import Limits, Workspace, WorkspaceSpec
+
+from .access import Place
+from .errors import Unavailable
+from .orm import Course, Enrollment, Machine, MachineKind, Role, User, utc_now
+
+NO_BASE = "This course has no base machine yet. Please tell its instructor."
+
+
+@dataclass(frozen=True)
+class Reset:
+    """A reset that is under way: the workspace as it was, and as it shall be."""
+
+    old: WorkspaceSpec
+    new: WorkspaceSpec
+
+
+def get_spec(session: Session, place: Place) -> WorkspaceSpec:
+    """Return what the workspace shall be; its row is made now if this is the first time.
+
+    Raises:
+        Unavailable: the course has no base to clone from.
+    """
+    try:
+        machine = Machine.get_or_create(session, place.owner, place.course)
+    except LookupError as error:
+        raise Unavailable(NO_BASE) from error
+    return _spec(machine, place)
+
+
+def note_seen(session: Session, spec: WorkspaceSpec, workspace: Workspace) -> None:
+    """Remember that the instance exists, where, and that it has booted or is about to."""
+    machine = session.scalar(select(Machine).where(Machine.name == spec.name))
+    if machine is None or workspace.uuid != machine.uuid:
+        return  # the one before a reset; settle_reset has the say in that
+    # LXD gives an address out again when its instance is gone; it is never two machines' at once.
+    session.execute(
+        update(Machine)
+        .where(Machine.address == workspace.address, Machine.id != machine.id)
+        .values(address=None)
+    )
+    machine.address = workspace.address
+    machine.seen_at = machine.seen_at or utc_now()
+    machine.prepared_at = machine.prepared_at or utc_now()
+    machine.previous_uuid = None
+
+
+def begin_reset(session: Session, place: Place) -> Reset:
+    """Write down the intent to reset: from here on both uuids are this workspace."""
+    machine = Machine.get_or_create(session, place.owner, place.course)
+    if machine.previous_uuid is None:
+        machine.previous_uuid, machine.uuid = machine.uuid, str(uuid4())
+    machine.base = place.course.base or machine.base
+    session.flush()
+    return _reset(machine, place)
+
+
+def end_reset(session: Session, reset: Reset, *, done: bool) -> None:
+    """Settle which of the two the workspace is now: the new one, or still the old one."""
+    machine = session.scalars(select(Machine).where(Machine.name == reset.new.name)).one()
+    if machine.uuid != reset.new.uuid or machine.previous_uuid is None:
+        return
+    if done:
+        machine.seen_at = utc_now()
+    else:
+        machine.uuid = machine.previous_uuid
+    machine.previous_uuid = None
+
+
+def find_resets(session: Session) -> list[Reset]:
+    """Return the resets that have begun and not been settled."""
+    rows = session.scalars(select(Machine).where(Machine.previous_uuid.is_not(None)))
+    return [_reset(row, place) for row in rows if (place := _place(row))]
+
+
+def find_unprepared(session: Session, limit: int = 50) -> list[WorkspaceSpec]:
+    """Return workspaces that people may open and whose machine has not been made ready yet."""
+    ready = aliased(Machine)
+    members = select(Enrollment.user_id, Enrollment.course_id).where(Enrollment.enabled)
+    teachers = select(Course.instructor_id, Course.id).join(
+        User, (User.id == Course.instructor_id) & (User.roles.bitwise_and(Role.INSTRUCTOR) != 0)
+    )
+    pairs = members.union(teachers).subquery()
+    rows = session.execute(
+        select(Course, User)
+        .select_from(pairs)
+        .join(User, User.id == pairs.c[0])
+        .join(Course, Course.id == pairs.c[1])
+        .outerjoin(ready, (ready.user_id == User.id) & (ready.course_id == Course.id))
+        .where(or_(ready.id.is_(None), ready.prepared_at.is_(None)))
+        .where(~Course.archived, ~User.disabled, Course.base_machine_id.is_not(None))
+        .order_by(Course.id, User.id)
+        .limit(limit)
+    )
+    return [get_spec(session, Place(course, user)) for course, user in rows]
+
+
+def ensure_base(session: Session, name: str, uuid: str | None = None) -> Machine:
+    """Return the row of a base, by the name of its instance."""
+    base = session.scalar(select(Machine).where(Machine.name == name))
+    if base is None:
+        base = Machine(name=name, kind=MachineKind.BASE)
+        session.add(base)
+    base.uuid = uuid or base.uuid
+    return base
+
+
+def _spec(machine: Machine, place: Place) -> WorkspaceSpec:
+    assert machine.uuid is not None and machine.base is not None  # workspace_is_whole
+    course, standard = place.course, Limits()
+    return WorkspaceSpec(
+        name=machine.name,
+        uuid=machine.uuid,
+        former=machine.previous_uuid or "",
+        base=machine.base.name,
+        course=course.slug,
+        user=place.owner.username,
+        limits=Limits(
+            cpu=course.cpu or standard.cpu,
+            memory=course.memory or standard.memory,
+            disk=course.disk or standard.disk,
+        ),
+        # While a reset is unsettled there may be a moment without an instance; that is no loss.
+        created=machine.seen_at is not None and machine.previous_uuid is None,
+    )
+
+
+def _reset(machine: Machine, place: Place) -> Reset:
+    spec = _spec(machine, place)
+    assert machine.previous_uuid is not None
+    return Reset(
+        old=replace(spec, uuid=machine.previous_uuid, former=""), new=replace(spec, former="")
+    )
+
+
+def _place(machine: Machine) -> Place | None:
+    return Place(machine.course, machine.user) if machine.course and machine.user else None

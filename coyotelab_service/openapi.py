@@ -1,0 +1,147 @@
+"""The REST API as an OpenAPI 3.1 document, from one table of what there is."""
+
+from typing import Any
+
+SLUG, USERNAME = "{slug}", "{username}"
+
+# method, path, summary, schema of the body, status and schema of the answer
+_OPERATIONS = [
+    ("get", "/health", "Tell whether the service can work", None, 200, "Health"),
+    ("get", "/openapi.json", "Return this document", None, 200, None),
+    ("get", "/courses", "List the courses you teach or attend", None, 200, ["Course"]),
+    ("get", "/courses/{slug}", "Return a course", None, 200, "Course"),
+    (
+        "get",
+        "/courses/{slug}/enrollments",
+        "List who is or was in a course",
+        None,
+        200,
+        ["Enrollment"],
+    ),
+    ("post", "/courses/{slug}/enrollments", "Enroll somebody", "NewEnrollment", 201, "Enrollment"),
+    (
+        "patch",
+        "/courses/{slug}/enrollments/{username}",
+        "Drop somebody, or take them back",
+        "EnrollmentChange",
+        200,
+        "Enrollment",
+    ),
+    ("get", "/courses/{slug}/workspaces", "List workspaces", None, 200, ["Workspace"]),
+    ("get", "/courses/{slug}/workspaces/{username}", "Return one", None, 200, "Workspace"),
+    *[
+        (
+            "post",
+            f"/courses/{{slug}}/workspaces/{{username}}/{action}",
+            f"{action.title()} a workspace",
+            None,
+            status,
+            "Workspace",
+        )
+        for action, status in (("start", 202), ("stop", 200), ("restart", 202), ("reset", 200))
+    ],
+    (
+        "get",
+        "/courses/{slug}/workspaces/{username}/archive",
+        "Return its files as a ZIP",
+        None,
+        200,
+        b"",
+    ),
+]
+_PUBLIC = ("/health", "/openapi.json")
+_TEXT: dict[str, Any] = {"type": "string"}
+_DATE: dict[str, Any] = {"type": ["string", "null"], "format": "date"}
+
+
+def _object(**properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+_SCHEMAS = {
+    "Health": _object(status={"const": "ok"}),
+    "Person": _object(username=_TEXT, name=_TEXT, email=_TEXT),
+    "Course": _object(
+        slug=_TEXT,
+        name=_TEXT,
+        webpage=_TEXT,
+        description=_TEXT,
+        start_date=_DATE,
+        end_date=_DATE,
+        instructor={"$ref": "#/components/schemas/Person"},
+        archived={"type": "boolean"},
+        teaching={"type": "boolean"},
+        attending={"type": "boolean"},
+    ),
+    "Enrollment": _object(username=_TEXT, name=_TEXT, email=_TEXT, enabled={"type": "boolean"}),
+    "NewEnrollment": _object(username=_TEXT),
+    "EnrollmentChange": _object(enabled={"type": "boolean"}),
+    "Workspace": _object(
+        course=_TEXT,
+        username=_TEXT,
+        state={"enum": ["stopped", "starting", "running", "stopping"]},
+        url={"type": "string", "description": "The page that opens it."},
+    ),
+    "Problem": _object(title=_TEXT, status={"type": "integer"}, detail=_TEXT),
+}
+
+
+def _content(schema: Any) -> dict[str, Any]:
+    if isinstance(schema, bytes):
+        return {"application/zip": {}}
+    if schema is None:
+        return {"application/json": {"schema": {"type": "object"}}}
+    if isinstance(schema, list):
+        items = {"$ref": f"#/components/schemas/{schema[0]}"}
+        return {"application/json": {"schema": {"type": "array", "items": items}}}
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+
+
+def _operation(path: str, summary: str, body: Any, status: int, answer: Any) -> dict[str, Any]:
+    problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    operation: dict[str, Any] = {
+        "summary": summary,
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": _TEXT}
+            for name in ("slug", "username")
+            if f"{{{name}}}" in path
+        ],
+        "responses": {
+            str(status): {"description": "Done", "content": _content(answer)},
+            "default": {
+                "description": "A problem (RFC 9457); 404 also for what you may not see",
+                "content": {"application/problem+json": problem},
+            },
+        },
+    }
+    if body:
+        operation["requestBody"] = {"required": True, "content": _content(body)}
+    if path in _PUBLIC:
+        operation["security"] = []
+    return operation
+
+
+def _paths() -> dict[str, Any]:
+    paths: dict[str, Any] = {}
+    for method, path, *rest in _OPERATIONS:
+        paths.setdefault(path, {})[method] = _operation(str(path), *rest)  # type: ignore[arg-type]
+    return paths
+
+
+DOCUMENT: dict[str, Any] = {
+    "openapi": "3.1.0",
+    "info": {"title": "CoyoteLab", "version": "1"},
+    "security": [{"token": []}],
+    "paths": _paths(),
+    "components": {
+        "schemas": _SCHEMAS,
+        "securitySchemes": {
+            "token": {
+                "type": "apiKey",
+                "in": "header",
+                "name": "Authorization",
+                "description": "`token` and a space before the token you made on your account page",
+            }
+        },
+    },
+}

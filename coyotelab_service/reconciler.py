@@ -1,0 +1,107 @@
+"""Makes the Hub and LXD agree with the database: on each change, and again every minute."""
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from coyotelab_spawner.errors import LXDError
+
+from . import machines, visits
+from .access import Person, find_place
+from .database import Database
+from .errors import NotFound, ServiceError
+from .hub_api import HubApi, Server
+from .orm import Course, utc_now
+from .preparation import Preparation
+from .rules import Action
+from .workspaces import CourseWorkspaces
+
+log = logging.getLogger(__name__)
+
+# A visit has its row before its workspace has begun to start.
+ARRIVING = timedelta(minutes=2)
+
+
+class Reconciler:
+    """Takes back what the rules no longer allow; may be run at any moment, any number of times."""
+
+    def __init__(
+        self,
+        database: Database,
+        hub: HubApi,
+        workspaces: CourseWorkspaces,
+        preparation: Preparation,
+    ) -> None:
+        self._database = database
+        self._hub = hub
+        self._workspaces = workspaces
+        self._preparation = preparation
+
+    async def run(self, seconds: float) -> None:
+        """Reconcile now and then every so many seconds, for ever."""
+        while True:
+            try:
+                await self.run_once()
+            except ServiceError as error:
+                log.warning("Reconciling is put off: %s", error)
+            except Exception:
+                log.exception("Reconciling failed; it is tried again later")
+            await asyncio.sleep(seconds)
+
+    async def run_once(self) -> None:
+        """Reconcile everything."""
+        self._preparation.wake()
+        servers = await self._hub.list_servers()
+        for visit in await self._database.run(visits.find_open):
+            arriving = utc_now() - visit.since < ARRIVING
+            if not visit.allowed:
+                await self._end(visit, "no longer allowed")
+            elif (visit.owner, visit.slug) not in servers and not arriving:
+                await self._end(visit, "stopped")
+        for server in servers.values():
+            await self._stop_if_forbidden(server)
+        for reset in await self._database.run(machines.find_resets):
+            await self._settle(reset)
+
+    async def enforce(self, slug: str, username: str) -> None:
+        """Make the present rules count for one workspace at once, after its owner was dropped."""
+        try:
+            for visit in await self._database.run(visits.find_open, slug, username):
+                if not visit.allowed:
+                    await self._end(visit, "no longer allowed")
+            server = await self._hub.get_server(username, slug)
+            if server and server.active:
+                await self._stop_if_forbidden(server)
+        except ServiceError as error:
+            log.warning("%s/%s is left for the next minute: %s", username, slug, error)
+        self._preparation.wake()
+
+    async def _end(self, visit: visits.Visit, reason: str) -> None:
+        await self._hub.revoke_share(visit.owner, visit.slug, visit.visitor)
+        await self._database.run(visits.end, visit, reason)
+        log.info("%s left %s/%s: %s", visit.visitor, visit.owner, visit.slug, reason)
+
+    async def _stop_if_forbidden(self, server: Server) -> None:
+        if await self._database.run(_is_forbidden, server.username, server.name):
+            await self._hub.stop(server.username, server.name)
+            log.info("Stopped %s/%s: not allowed any more", server.username, server.name)
+
+    async def _settle(self, reset: machines.Reset) -> None:
+        if self._workspaces.is_resetting(reset.new):
+            return
+        try:
+            await self._workspaces.settle(reset)
+        except LXDError as error:
+            log.warning("The reset of %s is not settled: %s", reset.new.name, error.detail)
+
+
+def _is_forbidden(session: Session, username: str, slug: str) -> bool:
+    if Course.get(session, slug) is None:
+        return False  # no workspace of ours
+    try:
+        find_place(session, Person(username), slug, username, Action.SEE)
+    except NotFound:
+        return True
+    return False

@@ -1,0 +1,52 @@
+"""Which address is answered by which handler: the whole of the service's HTTP."""
+
+from pathlib import Path
+from typing import Any
+
+from jupyterhub._data import DATA_FILES_PATH
+from jupyterhub.services.auth import HubOAuthCallbackHandler
+from tornado.web import RequestHandler, StaticFileHandler
+
+from .handlers import account, api, courses, downloads, workspaces
+
+STATIC = Path(__file__).parent / "static"
+HUB_STATIC = Path(DATA_FILES_PATH) / "static"  # the Hub's compiled look, so that ours is the same
+
+NAME = "([^/]+)"
+WORKSPACE = rf"workspaces/{NAME}(?:/{NAME})?"  # without a user name: one's own
+PLACE = f"api/courses/{NAME}/workspaces/{NAME}"
+
+PAGES: dict[str, type[RequestHandler]] = {
+    "": courses.CoursesPage,
+    f"courses/{NAME}": courses.CoursePage,
+    f"courses/{NAME}/students": courses.StudentsPage,
+    f"{WORKSPACE}/download": downloads.DownloadPage,
+    f"{WORKSPACE}/progress": workspaces.ProgressStream,
+    f"{WORKSPACE}/restart": workspaces.RestartPage,
+    f"{WORKSPACE}/reset": workspaces.ResetPage,
+    WORKSPACE: workspaces.OpenPage,
+    "account/tokens": account.TokensPage,
+    "logout": account.LogoutPage,
+    "oauth_callback": HubOAuthCallbackHandler,
+}
+API: dict[str, type[RequestHandler]] = {
+    "api/health": api.HealthApi,
+    r"api/openapi\.json": api.OpenApi,
+    "api/courses": api.CoursesApi,
+    f"api/courses/{NAME}": api.CourseApi,
+    f"api/courses/{NAME}/enrollments": api.EnrollmentsApi,
+    f"api/courses/{NAME}/enrollments/{NAME}": api.EnrollmentApi,
+    f"api/courses/{NAME}/workspaces": api.WorkspacesApi,
+    PLACE: api.WorkspaceApi,
+    f"{PLACE}/(start|stop|restart|reset)": api.WorkspaceActionApi,
+    f"{PLACE}/archive": downloads.ArchiveApi,
+    "api(?:/.*)?": api.MissingApi,
+}
+
+
+def make_routes(prefix: str) -> list[tuple[Any, ...]]:
+    """Return tornado's routes for a service that lives below `prefix`, "/" at both its ends."""
+    return [
+        (f"{prefix}hub-static/(.*)", StaticFileHandler, {"path": str(HUB_STATIC)}),
+        *[(prefix + path, handler) for path, handler in {**API, **PAGES}.items()],
+    ]

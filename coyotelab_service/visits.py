@@ -1,0 +1,82 @@
+"""Who is let into somebody else's workspace now: from its audit row on, until it is taken back."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from . import audit
+from .access import Person, Place, find_place
+from .errors import NotFound
+from .orm import AuditEvent, Course, User
+from .rules import Action
+
+ENTERED, LEFT = "enter", "leave"
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One person's access to another's workspace."""
+
+    visitor: str
+    owner: str
+    slug: str
+    since: datetime
+    allowed: bool  # whether the rules still say so
+
+
+def begin(session: Session, person: Person, place: Place) -> None:
+    """Write down that somebody enters; comes before the Hub lets them in."""
+    audit.note(session, person, ENTERED, place)
+
+
+def end(session: Session, visit: Visit, reason: str) -> None:
+    """Write down that the access was taken back; comes after the Hub has done it."""
+    owner, course = User.get(session, visit.owner), Course.get(session, visit.slug)
+    audit.note(session, Person(visit.visitor), LEFT, course=course, owner=owner, detail=reason)
+
+
+def find_open(session: Session, slug: str = "", owner: str = "") -> list[Visit]:
+    """Return the visits that have begun and not ended; of all workspaces, or of one."""
+    latest = (
+        select(func.max(AuditEvent.id))
+        .where(AuditEvent.action.in_([ENTERED, LEFT]))
+        .group_by(AuditEvent.actor, AuditEvent.owner_id, AuditEvent.course_id)
+    )
+    query = (
+        select(AuditEvent, User.username, Course.slug)
+        .join(User, User.id == AuditEvent.owner_id)
+        .join(Course, Course.id == AuditEvent.course_id)
+        .where(AuditEvent.id.in_(latest), AuditEvent.action == ENTERED)
+    )
+    if slug:
+        query = query.where(Course.slug == slug, User.username == owner)
+    return [
+        Visit(event.actor, whose, where, event.created_at, _allowed(session, event, where, whose))
+        for event, whose, where in session.execute(query)
+    ]
+
+
+def list_recent(session: Session, slug: str, owner: str, limit: int = 5) -> list[Visit]:
+    """Return the latest visits to a workspace, ended or not, for its owner to see."""
+    query = (
+        select(AuditEvent)
+        .join(User, User.id == AuditEvent.owner_id)
+        .join(Course, Course.id == AuditEvent.course_id)
+        .where(Course.slug == slug, User.username == owner, AuditEvent.action == ENTERED)
+        .order_by(AuditEvent.id.desc())
+        .limit(limit)
+    )
+    return [
+        Visit(event.actor, owner, slug, event.created_at, _allowed(session, event, slug, owner))
+        for event in session.scalars(query)
+    ]
+
+
+def _allowed(session: Session, event: AuditEvent, slug: str, owner: str) -> bool:
+    try:
+        find_place(session, Person(event.actor), slug, owner, Action.OPEN)
+    except NotFound:
+        return False
+    return True

@@ -1,0 +1,236 @@
+"""What people do with workspaces: open, stop, restart, reset, download."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from coyotelab_spawner.errors import LXDError
+from coyotelab_spawner.spec import WorkspaceSpec, WorkspaceState
+from coyotelab_spawner.workspaces import Workspaces
+
+from . import audit, courses, machines, visits
+from .access import Person, Place, find_place
+from .archive import read_archive
+from .database import Database
+from .errors import Conflict, StartFailed, Unavailable
+from .hub_api import HubApi, HubError, ProgressEvent, Server
+from .rules import Action
+
+log = logging.getLogger(__name__)
+
+STOPPING = 60.0  # seconds a machine may take to stop
+STARTING = 120.0  # seconds a machine may take to start, when somebody waits for its files
+PAUSE = 0.1  # seconds between two looks at the Hub
+TOKEN_SECONDS = 300  # life of the token that reads an archive; it is checked once, at the start
+
+STATES = {"": "running", "spawn": "starting", "stop": "stopping"}
+
+
+@dataclass(frozen=True)
+class WorkspaceView:
+    """One workspace, as somebody who may see it sees it."""
+
+    slug: str
+    username: str
+    state: str  # stopped, starting, running or stopping
+    url: str  # where a browser finds it once it runs
+
+
+class CourseWorkspaces:
+    """Every workspace of every course, behind the rules."""
+
+    def __init__(self, database: Database, hub: HubApi, lxd: Workspaces, proxy_url: str) -> None:
+        self._database = database
+        self._hub = hub
+        self._lxd = lxd
+        self._proxy_url = proxy_url
+        self._resetting: set[str] = set()
+
+    async def get(self, person: Person, slug: str, username: str) -> WorkspaceView:
+        """Return one workspace; raises NotFound when this person may not see it."""
+        await self._find(person, slug, username, Action.SEE)
+        return _view(slug, username, await self._hub.get_server(username, slug))
+
+    async def list_all(self, person: Person, slug: str) -> list[WorkspaceView]:
+        """Return the workspaces of a course that this person may see; raises NotFound."""
+        members = await self._database.run(courses.list_members, person, slug)
+        servers = await self._hub.list_servers()
+        return [_view(slug, username, servers.get((username, slug))) for username in members]
+
+    async def open(self, person: Person, slug: str, username: str) -> WorkspaceView:
+        """Begin to start a workspace and let this person in; it may run already.
+
+        Raises:
+            NotFound: this person may not.
+        """
+        place = await self._find(person, slug, username, Action.OPEN)
+        visiting = person.username != username
+        if visiting:
+            await self._database.run(visits.begin, person, place)
+        await self._hub.start(username, slug, place.course.name)
+        if visiting:
+            await self._hub.ensure_user(person.username)
+            await self._hub.grant_share(username, slug, person.username)
+        return _view(slug, username, await self._hub.get_server(username, slug))
+
+    async def follow(
+        self, person: Person, slug: str, username: str
+    ) -> AsyncIterator[ProgressEvent]:
+        """Give the steps of a start; the last one is ready or failed. Raises NotFound."""
+        place = await self._find(person, slug, username, Action.OPEN)
+        server = await self._hub.get_server(username, slug)
+        if server and server.pending == "stop":
+            yield ProgressEvent(0, "Waiting for your machine to stop first")
+            await self._wait(username, slug, STOPPING, lambda server: not server.active)
+            await self._hub.start(username, slug, place.course.name)
+        try:
+            async for event in self._hub.follow(username, slug):
+                yield event
+        except HubError as error:
+            # Nothing is being started: it has just come up, or it was stopped meanwhile.
+            server = await self._hub.get_server(username, slug)
+            if server and server.ready:
+                yield ProgressEvent(100, "Ready", ready=True)
+            else:
+                log.info("%s/%s does not start: %s", username, slug, error.detail)
+                yield ProgressEvent(100, StartFailed.message, failed=True)
+
+    async def start(self, person: Person, slug: str, username: str) -> WorkspaceView:
+        """Begin to start a workspace, without letting anybody in. Raises NotFound."""
+        place = await self._find(person, slug, username, Action.START)
+        await self._hub.start(username, slug, place.course.name)
+        return _view(slug, username, await self._hub.get_server(username, slug))
+
+    async def stop(self, person: Person, slug: str, username: str) -> WorkspaceView:
+        """Stop a workspace and return when it has stopped. Raises NotFound, StartFailed."""
+        await self._find(person, slug, username, Action.STOP, "stop")
+        await self._stop(username, slug)
+        return _view(slug, username, await self._hub.get_server(username, slug))
+
+    async def restart(self, person: Person, slug: str, username: str) -> WorkspaceView:
+        """Stop a workspace and begin to start it again. Raises NotFound, StartFailed."""
+        place = await self._find(person, slug, username, Action.RESTART, "restart")
+        await self._stop(username, slug)
+        await self._hub.start(username, slug, place.course.name)
+        return _view(slug, username, await self._hub.get_server(username, slug))
+
+    async def reset(self, person: Person, slug: str, username: str) -> WorkspaceView:
+        """Give the workspace the course's base again; the old one is kept under another name.
+
+        Raises:
+            NotFound: this person may not.
+            Conflict: it is being reset already.
+            Unavailable: it could not be done; the workspace can be used as before.
+        """
+        place = await self._find(person, slug, username, Action.RESET)
+        with self._only_once(f"{username}/{slug}"):
+            await self._stop(username, slug)
+            reset = await self._database.run(_begin_reset, person, place)
+            try:
+                kept = await self._lxd.reset(reset.old, reset.new)
+            except LXDError as error:
+                log.exception("Reset of %s failed: %s", reset.new.name, error.detail)
+                with suppress(LXDError):  # then the reconciler does it
+                    await self.settle(reset)
+                raise Unavailable(f"{error} The workspace has not been reset.") from error
+            await self._database.run(machines.end_reset, reset, done=True)
+            log.info("Reset %s for %s, the old one is %s", reset.new.name, person.username, kept)
+        return _view(slug, username, None)
+
+    async def settle(self, reset: machines.Reset) -> None:
+        """Find out how a reset ended that nobody waits for any more; an unreachable LXD is later.
+
+        Raises:
+            LXDError: LXD does not say; the reset stays unsettled, and both are the workspace.
+        """
+        state = await self._lxd.get_state(reset.new)
+        if state is WorkspaceState.MISSING:
+            return  # cut short between two renames: the next start finishes it
+        done = state is not WorkspaceState.FOREIGN
+        await self._database.run(machines.end_reset, reset, done=done)
+
+    def is_resetting(self, spec: WorkspaceSpec) -> bool:
+        """Tell whether somebody waits for the reset of this workspace right now."""
+        return f"{spec.user}/{spec.course}" in self._resetting
+
+    @asynccontextmanager
+    async def archive(
+        self, person: Person, slug: str, username: str
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Give the bytes of the ZIP of a workspace's files; it is started for that if need be.
+
+        Raises:
+            NotFound: this person may not.
+            StartFailed, ArchiveBroken: also in the middle; then it is no ZIP.
+        """
+        place = await self._find(person, slug, username, Action.DOWNLOAD, "download")
+        await self._hub.start(username, slug, place.course.name)
+        server = await self._wait(username, slug, STARTING, lambda server: server.ready)
+        # The workspace is its owner's to rewrite, so this is all that anybody gets from it.
+        scope = f"access:servers!server={username}/{slug}"
+        token = await self._hub.make_token(username, [scope], TOKEN_SECONDS, "CoyoteLab download")
+        async with self._read(server, token) as chunks:
+            yield chunks
+
+    def _read(
+        self, server: Server, token: str
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        return read_archive(self._proxy_url, server, token)
+
+    async def _find(
+        self, person: Person, slug: str, username: str, action: Action, noted: str = ""
+    ) -> Place:
+        def work(session: Session) -> Place:
+            place = find_place(session, person, slug, username, action)
+            if noted:
+                audit.note(session, person, noted, place)
+            return place
+
+        return await self._database.run(work)
+
+    async def _stop(self, username: str, slug: str) -> None:
+        await self._hub.stop(username, slug)
+        await self._wait(username, slug, STOPPING, lambda server: not server.active)
+
+    async def _wait(
+        self, username: str, slug: str, seconds: float, reached: Callable[[Server], bool]
+    ) -> Server:
+        """Look at the server until it has reached something, or nothing is under way any more."""
+        nothing = Server(username, slug, ready=False, pending="", url="")
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    server = await self._hub.get_server(username, slug) or nothing
+                    if reached(server):
+                        return server
+                    if not server.active:
+                        raise StartFailed
+                    await asyncio.sleep(PAUSE)
+        except TimeoutError as error:
+            raise StartFailed from error
+
+    @contextmanager
+    def _only_once(self, workspace: str) -> Iterator[None]:
+        if workspace in self._resetting:
+            raise Conflict("This workspace is being reset already.")
+        self._resetting.add(workspace)
+        try:
+            yield
+        finally:
+            self._resetting.remove(workspace)
+
+
+def _begin_reset(session: Session, person: Person, place: Place) -> machines.Reset:
+    place = find_place(session, person, place.course.slug, place.owner.username, Action.RESET)
+    audit.note(session, person, "reset", place)
+    return machines.begin_reset(session, place)
+
+
+def _view(slug: str, username: str, server: Server | None) -> WorkspaceView:
+    if server is None or not server.active:
+        return WorkspaceView(slug, username, "stopped", server.url if server else "")
+    return WorkspaceView(slug, username, STATES.get(server.pending, "starting"), server.url)

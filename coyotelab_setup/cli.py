@@ -1,0 +1,145 @@
+"""The command line `coyotelab`: what the administrator does, each command in one sentence."""
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import clean, daemons, data, demo, doctor, image, machine
+from .api import EngineAPI
+from .errors import SetupError
+from .plan import GiB, Plan, get_state_folder, make_plan
+from .steps import run_steps, say_failure
+
+Command = Callable[..., Any]
+
+
+def with_plan(command: Command) -> Command:
+    """Give a command the options every command has, as one plan."""
+
+    @click.option("--engine", help="lxd or incus; what was set up before, else lxd.")
+    @click.option("--project", help="Project of the engine (coyotelab).")
+    @click.option("--network", help="Bridge of the workspaces (clbr0).")
+    @click.option("--state", type=click.Path(path_type=Path), help="State folder (.coyotelab).")
+    @click.option("--cache", type=click.Path(path_type=Path), help="Downloads (cache/ in state).")
+    @functools.wraps(command)
+    def wrapped(state: Path | None, cache: Path | None, **options: Any) -> Any:
+        names = ("engine", "project", "network", "pool_size", "pool_device", "open_ports")
+        chosen = {name: options.pop(name, None) for name in names}
+        folder = (state or get_state_folder()).resolve()
+        if cache:
+            chosen["cache"] = cache.resolve()
+        if chosen["pool_size"]:
+            chosen["pool_size"] *= GiB
+        return command(make_plan(folder, **chosen), **options)
+
+    return wrapped
+
+
+@click.group()
+def cli() -> None:
+    """CoyoteLab: a real Linux machine per student and course, in the browser."""
+
+
+@cli.command()
+@with_plan
+@click.option("--pool-size", type=int, help="GiB of the loop file (40 % of the free disk, 10-100).")
+@click.option("--pool-device", help="A block device for the pool instead of a loop file.")
+@click.option("--open-ports", help="Ports of this machine that workspaces reach (the Hub's).")
+@click.option("--package", "extra", multiple=True, help="Another Debian package to install.")
+def setup(plan: Plan, extra: tuple[str, ...]) -> None:
+    """Set this machine up, or bring it up to date."""
+    run_steps(machine.get_steps(plan, extra))
+
+
+@cli.command("demo")
+@with_plan
+def run_demo(plan: Plan) -> None:
+    """Set up, load the demonstration and run everything until Ctrl-C."""
+    run_steps(demo.get_demo_steps(plan))
+    demo.run_demo(plan)
+
+
+@cli.command("doctor")
+@with_plan
+def examine(plan: Plan) -> None:
+    """Show what is well, what is not, and the mend."""
+    checks = doctor.examine(plan)
+    for check in checks:
+        click.echo(f"{'ok  ' if check.ok else 'FAIL'} {check.name}: {check.said}")
+        if not check.ok:
+            click.echo(f"     {check.mend}")
+    sys.exit(0 if all(check.ok for check in checks) else 1)
+
+
+@cli.command("clean")
+@with_plan
+@click.option("--force", is_flag=True, help="Do not ask.")
+def remove(plan: Plan, force: bool) -> None:
+    """Remove everything the set-up made: workspaces, pool, network, state folder."""
+    workspaces = clean.find_workspaces(plan)
+    question = f"Remove CoyoteLab, its data and {len(workspaces)} workspaces from this machine?"
+    if not force and not click.confirm(question):
+        raise SetupError("Nothing was removed.")
+    if daemons.answers(plan.engine):
+        run_steps(clean.get_clean_steps(plan))
+    else:
+        raise SetupError(
+            f"{plan.engine.title} does not answer, so its part cannot be removed.",
+            f"Start {plan.engine.title}, then try again.",
+        )
+
+
+@cli.group("image")
+def images() -> None:
+    """Bases that courses start from."""
+
+
+@images.command("build")
+@with_plan
+def build_image(plan: Plan) -> None:
+    """Build the base if its recipe changed, and let new workspaces start from it."""
+    run_steps(machine.get_steps(plan))
+
+
+@images.command("list")
+@with_plan
+def list_images(plan: Plan) -> None:
+    """List the bases; the current one has a star."""
+    api = EngineAPI(plan.engine)
+    current = image.find_base(api, plan, image.get_recipe())
+    for one in api.in_project(plan.project).list("instances"):
+        if one["config"].get(image.KIND) == "base":
+            mark = "*" if one["name"] == current else " "
+            click.echo(f"{mark} {one['name']}  {one['created_at'][:10]}")
+
+
+@cli.group("db")
+def database() -> None:
+    """The service's database."""
+
+
+@database.command("upgrade")
+@with_plan
+def upgrade_database(plan: Plan) -> None:
+    """Bring the tables up to date."""
+    data.ensure_folders(plan)
+    data.upgrade(plan)
+
+
+def main() -> None:
+    """Run the command line; a failure is a sentence, its mend, and exit code 1."""
+    try:
+        cli(standalone_mode=False)
+    except SetupError as error:
+        say_failure(error)
+        sys.exit(1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        print("\nInterrupted; the next run goes on from here.", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,77 @@
+"""The service's database: brought up to date and given the demonstration, as its owner coyotelab.
+
+Root calls `upgrade` and `load_demo`; the work is done by this module run as coyotelab.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import sys
+
+from .plan import SYSTEM_USER, Plan
+from .sandbox import INSIDE, run_python
+
+FOLDERS = ("hub", "service")
+PASSWORD_FILE = "demo-password"
+PASSWORD_VARIABLE = "COYOTELAB_DEMO_PASSWORD"
+
+
+def ensure_folders(plan: Plan) -> str:
+    """Make the folders that only coyotelab may read, and the one for logs."""
+    plan.log.mkdir(parents=True, exist_ok=True)
+    for name in FOLDERS:
+        folder = plan.state / name
+        folder.mkdir(mode=0o700, exist_ok=True)
+        shutil.chown(folder, SYSTEM_USER, SYSTEM_USER)
+    return ""
+
+
+def get_database_url() -> str:
+    """Return $COYOTELAB_DB or the SQLite file in the state folder, as the Hub sees it."""
+    default = f"sqlite:///{INSIDE / 'state' / 'service' / 'coyotelab.sqlite'}"
+    return os.environ.get("COYOTELAB_DB") or default
+
+
+def upgrade(plan: Plan) -> str:
+    """Bring the tables up to date. Raises SetupError."""
+    return run_python(plan, __name__, "upgrade", stdin=json.dumps({"url": get_database_url()}))
+
+
+def load_demo(plan: Plan, base: str) -> str:
+    """Make sure the demonstration's people and courses are there. Raises SetupError."""
+    facts = {"url": get_database_url(), "password": get_demo_password(plan), "base": base}
+    return run_python(plan, __name__, "demo", stdin=json.dumps(facts))
+
+
+def get_demo_password(plan: Plan) -> str:
+    """Return the password of every demo account: chosen, kept, or made now and kept (0600)."""
+    if chosen := os.environ.get(PASSWORD_VARIABLE):
+        return chosen
+    file = plan.state / PASSWORD_FILE
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(9) + "\n")
+    return file.read_text().strip()
+
+
+def get_shown_password(plan: Plan) -> str:
+    """Return the demo password if we made it, else where the administrator has it from."""
+    if os.environ.get(PASSWORD_VARIABLE):
+        return f"the one in {PASSWORD_VARIABLE}"
+    return get_demo_password(plan)
+
+
+def main() -> None:
+    """Do what the first argument names, with facts from standard input."""
+    from coyotelab_service import database, demo
+
+    facts = json.load(sys.stdin)
+    if sys.argv[1] == "upgrade":
+        database.upgrade(facts["url"])
+    else:
+        demo.load(database.Database(facts["url"]), facts["password"], facts["base"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""The service on loopback with a real database, beside a stand-in for the Hub and one for LXD."""
+
+import asyncio
+import json
+import re
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+import pytest
+from jupyterhub.services.auth import HubOAuth
+from tornado.httpserver import HTTPServer
+from tornado.testing import bind_unused_port
+
+from coyotelab_service import demo
+from coyotelab_service.app import MAX_BODY, ServiceApp
+from coyotelab_service.database import Database, upgrade
+from coyotelab_service.preparation import Preparation
+from coyotelab_service.reconciler import Reconciler
+from coyotelab_service.services import Services
+from coyotelab_service.workspaces import CourseWorkspaces
+from coyotelab_spawner.errors import LXDError
+from coyotelab_spawner.spec import Workspace, WorkspaceSpec, WorkspaceState
+
+from .fake_hub import SERVICE_TOKEN, FakeHub
+
+PREFIX = "/services/coyotelab/"
+OWN_HOST = "coyotelab--service.coyote.test:8000"
+PASSWORD = "desert-at-dawn"
+
+
+@pytest.fixture(scope="session")
+def filled_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of the newest schema with the demonstration in it, made once."""
+    path = tmp_path_factory.mktemp("database") / "filled.sqlite"
+    upgrade(f"sqlite:///{path}")
+    database = Database(f"sqlite:///{path}")
+    demo.load(database, PASSWORD, "base-default-v1", cost=4)
+    with database.engine.connect() as connection:
+        connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[attr-defined]
+    database.close()
+    return path
+
+
+@pytest.fixture
+def database(filled_file: Path, tmp_path: Path) -> Iterator[Database]:
+    path = tmp_path / "coyotelab.sqlite"
+    shutil.copyfile(filled_file, path)
+    database = Database(f"sqlite:///{path}")
+    yield database
+    database.close()
+
+
+@pytest.fixture
+async def hub() -> AsyncIterator[FakeHub]:
+    hub = FakeHub()
+    hub.start()
+    yield hub
+    assert hub.http
+    hub.http.stop()
+
+
+@dataclass
+class FakeLXD:
+    """Holds instances by name with their uuid; `fault` is raised before or after the next move."""
+
+    instances: dict[str, str] = field(default_factory=dict)
+    fault: LXDError | None = None
+    fault_after: bool = False
+    gate: asyncio.Event | None = None
+
+    async def prepare(self, spec: WorkspaceSpec) -> Workspace:
+        self._fail(after=False)
+        uuid = self.instances.setdefault(spec.name, spec.uuid)
+        return Workspace(spec.name, uuid, f"10.0.0.{len(self.instances)}", WorkspaceState.STOPPED)
+
+    async def get_state(self, spec: WorkspaceSpec) -> WorkspaceState:
+        uuid = self.instances.get(spec.name)
+        if uuid is None:
+            return WorkspaceState.MISSING
+        return WorkspaceState.STOPPED if uuid == spec.uuid else WorkspaceState.FOREIGN
+
+    async def reset(self, old: WorkspaceSpec, new: WorkspaceSpec) -> str:
+        if self.gate:
+            await self.gate.wait()
+        self._fail(after=False)
+        assert self.instances.get(old.name) in (None, old.uuid, new.uuid)
+        self.instances[new.name] = new.uuid
+        self._fail(after=True)
+        return f"{old.name}-kept"
+
+    def _fail(self, *, after: bool) -> None:
+        if self.fault and self.fault_after == after:
+            fault, self.fault = self.fault, None
+            raise fault
+
+
+@pytest.fixture
+def lxd() -> FakeLXD:
+    return FakeLXD()
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: Any
+    text: str
+    content: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+    @property
+    def location(self) -> str:
+        return str(self.headers.get("Location", ""))
+
+
+class Browser:
+    """One person's browser at the service's own host; follows no redirect but the login's."""
+
+    def __init__(self, url: str, hub: FakeHub, username: str) -> None:
+        self.url, self.hub, self.username = url, hub, username
+        self.cookies: dict[str, str] = {}
+
+    async def get(self, path: str = "", **options: Any) -> Answer:
+        return await self.request("GET", path, **options)
+
+    async def submit(self, path: str, form_at: str | None = None, **fields: str) -> Answer:
+        """Open a page with a form, and send it as a browser would."""
+        page = await self.get(path if form_at is None else form_at)
+        found = re.search(r'name="_xsrf" value="([^"]+)"', page.text)
+        return await self.request(
+            "POST", path, fields={**fields, "_xsrf": found.group(1) if found else "none"}
+        )
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        fields: dict[str, str] | None = None,
+        mode: str = "navigate",
+        host: str = OWN_HOST,
+    ) -> Answer:
+        answer = await self._send(method, PREFIX + path, fields, mode, host)
+        if "/oauth2/authorize" in answer.location:
+            await self._log_in(answer.location)
+            answer = await self._send(method, PREFIX + path, fields, mode, host)
+        return answer
+
+    async def _log_in(self, authorize: str) -> None:
+        self.hub.browser = self.username
+        async with aiohttp.ClientSession() as session:
+            reply = await session.get(authorize, allow_redirects=False)
+        callback = reply.headers["Location"]
+        answer = await self._send("GET", callback, None, "navigate", OWN_HOST)
+        assert answer.status == 302, answer.text
+
+    async def _send(
+        self, method: str, path: str, fields: dict[str, str] | None, mode: str, host: str
+    ) -> Answer:
+        cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        headers = {"Host": host, "Sec-Fetch-Mode": mode, "Sec-Fetch-Site": "same-origin"}
+        headers |= {"Cookie": cookie} if cookie else {}
+        data = None
+        if fields is not None:
+            data = urlencode(fields)
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        async with (
+            aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
+            session.request(
+                method, self.url + path, data=data, headers=headers, allow_redirects=False
+            ) as reply,
+        ):
+            for name, morsel in reply.cookies.items():
+                self.cookies[name] = morsel.coded_value
+            content = await reply.read()
+            return Answer(reply.status, reply.headers, content.decode(errors="replace"), content)
+
+
+@dataclass
+class Site:
+    """The running service, and how people and programs come to it."""
+
+    url: str
+    hub: FakeHub
+    lxd: FakeLXD
+    database: Database
+    services: Services
+    preparation: Preparation
+
+    def browser(self, username: str) -> Browser:
+        return Browser(self.url, self.hub, username)
+
+    async def api(
+        self, method: str, path: str, username: str = "", body: Any = None, **headers: str
+    ) -> Answer:
+        """Ask the REST API as the programs of a person do: on any host, with a token."""
+        if username:
+            headers["Authorization"] = f"token {self.hub.token_for(username)}"
+        data = body if isinstance(body, bytes | None) else json.dumps(body)
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(
+                method, f"{self.url}{PREFIX}api/{path}", data=data, headers=headers
+            ) as reply,
+        ):
+            content = await reply.read()
+            return Answer(reply.status, reply.headers, content.decode(errors="replace"), content)
+
+
+@pytest.fixture
+async def site(
+    hub: FakeHub, lxd: FakeLXD, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Site]:
+    for name, value in {
+        "JUPYTERHUB_API_URL": f"{hub.url}/hub/api",
+        "JUPYTERHUB_API_TOKEN": SERVICE_TOKEN,
+        "JUPYTERHUB_HOST": hub.url,
+        "JUPYTERHUB_BASE_URL": "/",
+        "JUPYTERHUB_SERVICE_PREFIX": PREFIX,
+        "JUPYTERHUB_SERVICE_NAME": "coyotelab",
+        "JUPYTERHUB_CLIENT_ID": "service-coyotelab",
+        "JUPYTERHUB_OAUTH_ACCESS_SCOPES": '["access:services!service=coyotelab"]',
+    }.items():
+        monkeypatch.setenv(name, value)
+    app = ServiceApp(
+        db_url=database.url,
+        public_url=f"http://{OWN_HOST}{PREFIX}",
+        proxy_url=hub.url,
+        lxd_credentials="/nonexistent",
+    )
+    services = app.make_services()
+    workspaces = CourseWorkspaces(database, services.hub, lxd, hub.url)  # type: ignore[arg-type]
+    preparation = Preparation(database, lxd, 0)  # type: ignore[arg-type]
+    reconciler = Reconciler(database, services.hub, workspaces, preparation)
+    services = replace(services, database=database, workspaces=workspaces, reconciler=reconciler)
+    socket, port = bind_unused_port()
+    server = HTTPServer(app.make_application(services), xheaders=True, max_body_size=MAX_BODY)
+    server.add_socket(socket)
+    yield Site(f"http://127.0.0.1:{port}", hub, lxd, database, services, preparation)
+    server.stop()
+    await services.hub.close()
+    with suppress(AttributeError):
+        HubOAuth.clear_instance()

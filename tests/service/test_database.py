@@ -1,0 +1,135 @@
+"""The schema: made by migrations only, the same as the models, and the same after going back."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from alembic import command
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from coyotelab_service import demo
+from coyotelab_service.database import (
+    Database,
+    DatabaseUnavailable,
+    SchemaOutdated,
+    downgrade,
+    migrations,
+    ping,
+    upgrade,
+)
+from coyotelab_service.orm import AuditEvent, Course, Enrollment, Machine, MachineKind, Role, User
+
+from .conftest import PASSWORD
+
+
+def test_models_are_what_the_migrations_make(database: Database) -> None:
+    command.check(migrations(database.url))
+
+
+def test_an_old_schema_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(SchemaOutdated, match="coyotelab db upgrade"):
+        Database(f"sqlite:///{tmp_path}/empty.sqlite").check()
+
+
+def test_down_and_up_again_with_data(database: Database) -> None:
+    database.check()
+    downgrade(database.url, "base")
+    tables = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    path = database.url.removeprefix("sqlite:///")
+    with sqlite3.connect(path) as raw:
+        assert {row[0] for row in raw.execute(tables)} == {"alembic_version"}
+    upgrade(database.url)
+    demo.load(database, PASSWORD, "base-default-v1", cost=4)
+    with database.transaction() as session:
+        assert session.query(Enrollment).count() == 4
+
+
+def test_demo_is_idempotent_and_leaves_changes_alone(database: Database) -> None:
+    with database.transaction() as session:
+        user, course = User.get(session, "student4"), Course.get(session, "cs101")
+        assert user and course
+        enrollment = Enrollment.get(session, user, course)
+        assert enrollment and not enrollment.enabled
+        enrollment.enabled = True
+        before = user.password
+    demo.load(database, PASSWORD, "base-default-v2", cost=4)
+    with database.transaction() as session:
+        user, course = User.get(session, "student4"), Course.get(session, "cs101")
+        assert user and course and course.base
+        assert user.active_in(course) and user.password == before
+        assert course.base.name == "base-default-v2"
+    demo.load(database, "another-one", "base-default-v2", cost=4)
+    with database.transaction() as session:
+        assert len({user.password for user in session.scalars(select(User))} - {before}) == 1
+
+
+def test_roles_are_bits(database: Database) -> None:
+    with database.transaction() as session:
+        user = User.get(session, "student1")
+        assert user and user.has_role(Role.STUDENT) and not user.has_role(Role.INSTRUCTOR)
+        user.add_role(Role.INSTRUCTOR)
+        assert user.has_role(Role.STUDENT) and user.has_role(Role.INSTRUCTOR)
+        assert user.roles == 3
+
+
+def test_machine_is_found_made_once_and_deleted(database: Database) -> None:
+    with database.transaction() as session:
+        user, course = User.get(session, "student1"), Course.get(session, "cs101")
+        assert user and course
+        assert Machine.get(session, user, course) is None
+        machine = Machine.get_or_create(session, user, course)
+        assert machine.name == f"ws-{course.id}-{user.id}"
+        assert Machine.get_or_create(session, user, course) is machine
+        machine.delete()
+        session.flush()
+        assert Machine.get(session, user, course) is None
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        lambda: User(username="student1"),
+        lambda: Course(slug="cs101", name="again", instructor_id=1),
+        lambda: Course(slug="cs999", name="nobody's", instructor_id=999),
+        lambda: Enrollment(user_id=4, course_id=1),
+        lambda: Machine(name="base-default-v1", kind=MachineKind.BASE),
+        lambda: Machine(name="ws-9-9", kind=MachineKind.WORKSPACE, uuid="x"),
+    ],
+    ids=["username", "slug", "foreign key", "enrollment", "machine name", "whole workspace"],
+)
+def test_the_database_itself_refuses(database: Database, row: object) -> None:
+    with pytest.raises(IntegrityError), database.transaction() as session:
+        session.add(row())  # type: ignore[operator]
+
+
+def test_the_audit_log_is_only_added_to(database: Database) -> None:
+    with database.transaction() as session:
+        session.add(AuditEvent(actor="admin", action="test"))
+    with pytest.raises(PermissionError), database.transaction() as session:
+        session.scalars(select(AuditEvent)).one().actor = "somebody else"
+    with pytest.raises(PermissionError), database.transaction() as session:
+        session.delete(session.scalars(select(AuditEvent)).one())
+
+
+async def test_many_writers_at_once_all_succeed(database: Database) -> None:
+    import asyncio
+
+    def count_up(session: object) -> None:
+        from sqlalchemy.orm import Session
+
+        assert isinstance(session, Session)
+        user = User.get(session, "student1")
+        assert user
+        user.name = str(int(user.name or "0") + 1) if user.name.isdigit() else "1"
+
+    await asyncio.gather(*[database.run(count_up) for _ in range(40)])
+    with database.transaction() as session:
+        user = User.get(session, "student1")
+        assert user and user.name == "40"
+
+
+async def test_a_database_that_is_gone_is_said_so(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/no/such/folder/x.sqlite")
+    with pytest.raises(DatabaseUnavailable, match="does not answer"):
+        await database.run(ping)

@@ -1,0 +1,106 @@
+"""What every answer has in common: hosts, headers, forms, and no way round them."""
+
+import pytest
+
+from .conftest import OWN_HOST, PREFIX, Site
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "coyote.test:8000", "evil.example"])
+async def test_other_hosts_are_sent_to_ours(site: Site, host: str) -> None:
+    browser = site.browser("student1")
+    for path in ("", "courses/cs101", "no/such/page"):
+        answer = await browser.get(path, host=host)
+        assert answer.status == 302
+        assert answer.location == f"http://{OWN_HOST}{PREFIX}{path}"
+    outside = await browser._send("GET", "/", None, "navigate", host)
+    assert outside.location == f"http://{OWN_HOST}{PREFIX}"
+    health = await browser.get("api/health", host=host)
+    assert health.status == 200
+
+
+async def test_headers(site: Site) -> None:
+    for path in ("", "no/such/page", "workspaces/cs202"):
+        headers = (await site.browser("student1").get(path)).headers
+        policy = headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy and "script-src 'self'" in policy
+        assert "frame-ancestors 'none'" in policy and "unsafe" not in policy
+        assert "form-action 'self' *.coyote.test:8000" in policy
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["Cache-Control"] == "no-store"
+
+
+async def test_no_script_or_style_in_the_pages(site: Site) -> None:
+    browser = site.browser("instructor1")
+    pages = ["", "courses/cs101", "courses/cs101/students", "account/tokens"]
+    pages += ["workspaces/cs101/student1", "workspaces/cs101/reset"]
+    for path in pages:
+        text = (await browser.get(path)).text
+        assert "style=" not in text and "<style" not in text and "onclick" not in text
+        assert text.count("<script ") == text.count("<script src=")
+
+
+@pytest.mark.parametrize("fields", [{}, {"_xsrf": "wrong"}, {"_xsrf": ""}])
+async def test_forms_from_elsewhere_are_refused(site: Site, fields: dict[str, str]) -> None:
+    browser = site.browser("student1")
+    await browser.get()
+    for path in ("workspaces/cs101/student1/reset", "account/tokens"):
+        answer = await browser.request("POST", path, fields=fields)
+        assert answer.status == 403 and "no longer valid" in answer.text
+    assert not site.hub.servers
+
+
+async def test_a_form_of_one_person_is_no_good_for_another(site: Site) -> None:
+    one, other = site.browser("student1"), site.browser("student2")
+    page = (await one.get("account/tokens")).text
+    token = page.split('name="_xsrf" value="')[1].split('"')[0]
+    await other.get()
+    answer = await other.request("POST", "account/tokens", fields={"_xsrf": token, "days": "1"})
+    assert answer.status == 403
+
+
+async def test_nobody_posts_without_a_login(site: Site) -> None:
+    answer = await site.browser("student1")._send(
+        "POST", f"{PREFIX}workspaces/cs101/student1/reset", {}, "navigate", OWN_HOST
+    )
+    assert answer.status == 403
+
+
+async def test_hostile_names_are_shown_as_text(site: Site) -> None:
+    from coyotelab_service.orm import Course
+
+    with site.database.transaction() as session:
+        course = Course.get(session, "cs101")
+        assert course
+        course.name, course.webpage = "<script>alert(1)</script>", "javascript:alert(1)"
+        course.description = "{{ 7 * 7 }}<img src=x>"
+        course.instructor.email = "a@b.example?bcc=all@x.example\r\nX: y"
+    page = (await site.browser("student1").get("courses/cs101")).text
+    assert "<script>alert" not in page and "javascript:" not in page and "<img" not in page
+    assert "{{ 7 * 7 }}" in page
+    assert "mailto:a@b.example%3Fbcc" in page
+
+
+async def test_logging_out_ends_here_and_at_the_hub(site: Site) -> None:
+    browser = site.browser("student1")
+    await browser.get()
+    answer = await browser.get("logout")
+    assert answer.location == f"{site.hub.url}/hub/logout"
+    assert browser.cookies["service-coyotelab"] in ('""', "")
+
+
+async def test_tokens_are_shown_once_and_open_the_api_only(site: Site) -> None:
+    browser = site.browser("student1")
+    page = await browser.submit("account/tokens", purpose="my script", days="7")
+    token = page.text.split('readonly value="')[1].split('"')[0]
+    assert site.hub.tokens[token] == ("student1", ["access:services!service=coyotelab"])
+    assert token not in (await browser.get("account/tokens")).text
+    assert (await site.api("GET", "courses", Authorization=f"token {token}")).status == 200
+    refused = await browser.submit("account/tokens", days="4000")
+    assert refused.status == 400 and "Not a valid choice" in refused.text
+
+
+async def test_static_files_are_served_and_nothing_beside_them(site: Site) -> None:
+    browser = site.browser("student1")
+    for path in ("static/coyotelab.css", "hub-static/css/style.min.css", "static/logo.svg"):
+        assert (await browser.get(path)).status == 200
+    assert (await browser.get("hub-static/..%2f..%2fx")).status in (403, 404)

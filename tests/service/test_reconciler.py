@@ -1,0 +1,100 @@
+"""The reconciler and the preparation: what nobody noticed is put right within a minute."""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import update
+
+from coyotelab_service import reconciler, visits
+from coyotelab_service.database import Database
+from coyotelab_service.orm import Course, Enrollment, Machine, User
+from coyotelab_spawner.errors import Foreign, Unreachable
+
+from .conftest import Site
+
+
+def drop_behind_its_back(database: Database, username: str = "student1") -> None:
+    with database.transaction() as session:
+        user, course = User.get(session, username), Course.get(session, "cs101")
+        assert user and course
+        session.execute(update(Enrollment).filter_by(user_id=user.id).values(enabled=False))
+
+
+async def test_somebody_dropped_is_stopped_and_visitors_leave(site: Site) -> None:
+    await site.browser("instructor1").get("workspaces/cs101/student1")
+    site.hub.server("student2", "cs101", "ready")
+    drop_behind_its_back(site.database)
+    await site.services.reconciler.run_once()
+    assert site.hub.servers["student1", "cs101"].state == "stopped"
+    assert site.hub.servers["student2", "cs101"].state == "ready"
+    assert not site.hub.shares
+    assert not await site.database.run(visits.find_open)
+
+
+async def test_a_visit_ends_when_the_workspace_has_stopped(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await site.browser("instructor1").get("workspaces/cs101/student1")
+    server = site.hub.servers["student1", "cs101"]
+    await site.services.reconciler.run_once()
+    assert site.hub.shares, "it is still starting"
+    server.state = "stopped"
+    await site.services.reconciler.run_once()
+    assert site.hub.shares, "somebody who has just arrived is given time"
+    monkeypatch.setattr(reconciler, "ARRIVING", timedelta(0))
+    await site.services.reconciler.run_once()
+    assert not site.hub.shares
+    await site.browser("instructor1").get("workspaces/cs101/student1")
+    assert len(await site.database.run(visits.find_open)) == 1, "and may come again"
+
+
+async def test_an_instructor_who_is_one_no_more_is_out(site: Site) -> None:
+    await site.browser("instructor1").get("workspaces/cs101/student1")
+    with site.database.transaction() as session:
+        teacher = User.get(session, "instructor1")
+        assert teacher
+        teacher.roles = 1
+    await site.services.reconciler.run_once()
+    assert not site.hub.shares
+    assert site.hub.servers["student1", "cs101"].state == "spawn", "the student works on"
+
+
+async def test_servers_that_are_no_workspaces_are_left_alone(site: Site) -> None:
+    site.hub.server("admin", "somethingelse", "ready")
+    await site.services.reconciler.run_once()
+    assert site.hub.servers["admin", "somethingelse"].state == "ready"
+
+
+async def test_many_servers_come_in_pages(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    from coyotelab_service import hub_api
+
+    monkeypatch.setattr(hub_api, "PAGE", 3)
+    for number in range(10):
+        site.hub.server(f"user{number}", "cs101", "ready")
+    assert len(await site.services.hub.list_servers()) == 10
+
+
+async def test_machines_are_prepared_for_those_who_may_open_one(site: Site) -> None:
+    assert await site.preparation.run_once() == 5
+    assert await site.preparation.run_once() == 0
+    with site.database.transaction() as session:
+        rows = session.query(Machine).filter_by(kind="workspace").all()
+        made = {(row.user and row.user.username, row.course and row.course.slug) for row in rows}
+        assert made == {
+            ("instructor1", "cs101"),
+            ("student1", "cs101"),
+            ("student2", "cs101"),
+            ("instructor2", "cs202"),
+            ("student2", "cs202"),
+        }
+        assert all(row.seen_at and row.prepared_at and row.address for row in rows)
+    await site.api("POST", "courses/cs101/enrollments", "instructor1", {"username": "student3"})
+    assert await site.preparation.run_once() == 1
+
+
+async def test_preparation_goes_on_after_a_fault(site: Site) -> None:
+    site.lxd.fault = Foreign("not ours")
+    assert await site.preparation.run_once() == 4
+    site.lxd.fault = Unreachable("down")
+    assert await site.preparation.run_once() == 0
+    assert await site.preparation.run_once() == 1
