@@ -1,6 +1,7 @@
-"""How programs are run as the system user coyotelab, with checkout and state in fixed places."""
+"""How programs are run as the system user coyotelab, their folders in fixed places."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 from .commands import get_clean_environment
@@ -15,7 +16,7 @@ HIDDEN = ("COYOTELAB_DEMO_PASSWORD", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
 def get_command(plan: Plan, *words: str | Path) -> list[str]:
     """Return the command line that runs `words` as coyotelab; its process id stays the same."""
     unshare = ["unshare", "--mount", "--propagation", "private"]
-    return [*unshare, *map(str, (ENTER, CHECKOUT, plan.state, *words))]
+    return [*unshare, *map(str, (ENTER, CHECKOUT, plan.state, sys.prefix, *words))]
 
 
 def get_environment(plan: Plan, **more: str) -> dict[str, str]:
@@ -35,7 +36,7 @@ def get_environment(plan: Plan, **more: str) -> dict[str, str]:
 
 def get_python() -> Path:
     """Return the project's Python as it is seen inside."""
-    return INSIDE / "state" / "venv" / "bin" / "python"
+    return INSIDE / "venv" / "bin" / "python"
 
 
 def run_python(plan: Plan, module: str, *words: str, stdin: str = "") -> str:

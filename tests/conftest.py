@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,9 @@ from coyotelab_spawner.lxd.instances import Instances
 from coyotelab_spawner.spec import GIB, Limits, WorkspaceSpec
 from coyotelab_spawner.workspaces import Workspaces
 
+from .site import Site
+
+SITE_PORT = 18000
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
@@ -84,6 +88,17 @@ async def spec(
             await clones.discard(record["name"])
 
 
+@pytest.fixture(scope="session")
+def site(test_state: Path, machine: dict[str, Any], swept: None) -> Iterator[Site]:
+    """The whole product, running, with nothing of an earlier run in it."""
+    for folder in ("hub", "service"):
+        shutil.rmtree(test_state / folder, ignore_errors=True)
+    running = Site(test_state, machine, SITE_PORT)
+    running.start()
+    yield running
+    running.stop()
+
+
 def renewed(spec: WorkspaceSpec) -> WorkspaceSpec:
     """The same workspace after a reset."""
     return replace(spec, uuid=str(uuid4()), former=spec.uuid)
@@ -99,3 +114,6 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         records = asyncio.run(Instances(connection).list_all())
         rows = [f"{r['name']} {r['status']} {dict(r['config'])}" for r in records]
         report.sections.append(("instances in the test project", "\n".join(rows)))
+    running = getattr(item, "funcargs", {}).get("site")
+    if report.when == "call" and report.failed and running:
+        report.sections.append(("logs of the site", running.get_logs()))

@@ -44,7 +44,9 @@ def classes() -> Iterator[type]:
         for module in pkgutil.walk_packages(root.__path__, f"{package}."):
             if "alembic" in module.name or module.name.endswith("__main__"):
                 continue
-            for _, found in inspect.getmembers(importlib.import_module(module.name), inspect.isclass):
+            for _, found in inspect.getmembers(
+                importlib.import_module(module.name), inspect.isclass
+            ):
                 if found.__module__ == module.name:
                     yield found
 

@@ -48,7 +48,7 @@ def hub(
         SURROUNDINGS.format(
             example=str(CHECKOUT / "docs" / "examples" / "spawner_alone.py"),
             bridge=machine["bridge_address"],
-            hub=machine.get("hub_port", 18002),
+            hub=free_port(),
             public=public,
             proxy=free_port(),
             chp=str(
