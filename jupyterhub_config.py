@@ -52,6 +52,7 @@ c.JupyterHub.cleanup_servers = False
 c.JupyterHub.cleanup_proxy = False
 c.ConfigurableHTTPProxy.should_start = False
 c.ConfigurableHTTPProxy.api_url = f"http://127.0.0.1:{port + 1}"
+c.JupyterHub.last_activity_interval = 15  # s; a proxy that was restarted gets its routes back then
 c.Proxy.extra_routes = {
     f"{public_host}{service_prefix}": service_url,  # the REST API, on the Hub's own host too
     "127.0.0.1/": service_url,  # sends people on to the public address
@@ -91,6 +92,8 @@ c.JupyterHub.services = [
             f"--ServiceApp.lxd_profile={machine['profile']}",
             f"--ServiceApp.lxd_credentials={state / machine['credentials']}",
             f"--ServiceApp.public_url={service_public_url}",
+            f"--ServiceApp.proxy_url=http://127.0.0.1:{port}",
+            f"--ServiceApp.cookie_secret_file={state / 'service' / 'cookie_secret'}",
         ],
         "oauth_no_confirm": True,
         "display": False,

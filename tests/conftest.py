@@ -4,10 +4,11 @@ import asyncio
 import json
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import pytest
@@ -21,6 +22,7 @@ from coyotelab_spawner.workspaces import Workspaces
 
 from .site import Site
 
+T = TypeVar("T")
 SITE_PORT = 18000
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -46,6 +48,12 @@ def connection(machine: dict[str, Any], test_state: Path) -> Connection:
     return Connection(machine["url"], machine["project"], test_state / machine["credentials"])
 
 
+def finish(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end, also where Playwright keeps this thread's event loop."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
+
+
 async def sweep(connection: Connection) -> None:
     """Delete every instance of the test project but its bases: leftovers of a killed run too."""
     instances = Instances(connection)
@@ -57,9 +65,9 @@ async def sweep(connection: Connection) -> None:
 
 @pytest.fixture(scope="session")
 def swept(connection: Connection) -> Iterator[None]:
-    asyncio.run(sweep(connection))
+    finish(sweep(connection))
     yield
-    asyncio.run(sweep(connection))
+    finish(sweep(connection))
 
 
 @pytest.fixture
@@ -111,7 +119,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report = outcome.get_result()  # type: ignore[attr-defined]
     connection = getattr(item, "funcargs", {}).get("connection")
     if report.when == "call" and report.failed and connection:
-        records = asyncio.run(Instances(connection).list_all())
+        records = finish(Instances(connection).list_all())
         rows = [f"{r['name']} {r['status']} {dict(r['config'])}" for r in records]
         report.sections.append(("instances in the test project", "\n".join(rows)))
     running = getattr(item, "funcargs", {}).get("site")

@@ -58,5 +58,20 @@ class Site:
         logs = sorted(self.log.parent.glob("*.log"))
         return "\n".join(f"--- {path.name}\n{path.read_text()[-3000:]}" for path in logs)
 
+    def find_processes(self, word: str) -> list[int]:
+        """Return the ids of the demo's own processes whose command line has the word."""
+        assert self._process
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdecimal():
+                try:
+                    command = (entry / "cmdline").read_bytes().decode(errors="replace")
+                    parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[1]
+                except OSError:
+                    continue
+                if word in command and parent == str(self._process.pid):
+                    found.append(int(entry.name))
+        return found
+
     def log_in(self, username: str) -> Person:
         return Person(self.url, username, PASSWORD).log_in()

@@ -2,7 +2,6 @@
 
 import os
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -12,22 +11,6 @@ from ..hub import wait_for
 from ..site import Site
 
 pytestmark = pytest.mark.engine
-
-
-def children_of(site: Site, word: str) -> list[int]:
-    """Return the ids of the site's own processes whose command line has the word."""
-    assert site._process
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                command = (entry / "cmdline").read_bytes().decode(errors="replace")
-                parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[1]
-            except OSError:
-                continue
-            if word in command and parent == str(site._process.pid):
-                found.append(int(entry.name))
-    return found
 
 
 async def boot_time(instances: Instances, name: str) -> str:
@@ -46,14 +29,14 @@ async def test_a_killed_hub_comes_back_and_finds_what_runs(
     (name,) = [name for name in running if name.startswith("ws-")]
     before = await boot_time(instances, name)
 
-    (hub,) = children_of(site, "jupyterhub")
-    (proxy,) = children_of(site, "configurable-http-proxy")
+    (hub,) = site.find_processes("jupyterhub")
+    (proxy,) = site.find_processes("configurable-http-proxy")
     os.kill(hub, signal.SIGKILL)
     # The proxy is a process of its own: the workspace answers while there is no Hub.
     assert student.get(f"{url}api").status_code == 200
-    wait_for("a new Hub", lambda: children_of(site, "jupyterhub") not in ([], [hub]))
+    wait_for("a new Hub", lambda: site.find_processes("jupyterhub") not in ([], [hub]))
     wait_for("its answer", lambda: student.get("").status_code == 200)
-    assert children_of(site, "configurable-http-proxy") == [proxy]
+    assert site.find_processes("configurable-http-proxy") == [proxy]
     assert student.get("workspaces/cs101/student1").url == url, "it is found running"
 
     site.stop()
