@@ -24,7 +24,7 @@ test_setup := $(BOOTSTRAP) --test coyotelab setup --engine $(TEST_ENGINE) \
 PYTEST := $(BOOTSTRAP) --test python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup test test-engine check lock clean
+.PHONY: help demo setup doctor test test-engine check lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -34,6 +34,9 @@ demo: ## set up what is missing and run CoyoteLab with demo data until Ctrl-C
 
 setup: ## only set this machine up
 	@$(COYOTELAB) setup $(engine)
+
+doctor: ## look at everything, change nothing: what is well, what is not, and the mend
+	@$(COYOTELAB) doctor $(engine)
 
 test: ## every test, on the real engine and in a real browser
 	@$(test_setup) --package chromium

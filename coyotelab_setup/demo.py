@@ -23,6 +23,7 @@ from .sandbox import INSIDE, get_command, get_environment, get_python
 from .steps import Step
 
 HOST = "coyote.localhost"  # two labels: browsers refuse cookies for a bare localhost
+PROXY_PATIENCE = 180_000  # milliseconds without a byte
 READY_DEADLINE = 90  # seconds until a login must work
 TRIES = 3  # deaths before the first login after which it is no use
 
@@ -60,6 +61,9 @@ def get_proxy(plan: Plan, token: str) -> Process:
         "--api-ip": "127.0.0.1",
         "--api-port": plan.ports.proxy_api,
         "--default-target": f"http://127.0.0.1:{plan.ports.service}",
+        # A download whose workspace is gone ends, instead of waiting for ever.
+        "--timeout": PROXY_PATIENCE,
+        "--proxy-timeout": PROXY_PATIENCE,
         "--log-level": "warn",
     }
     words = [str(word) for pair in options.items() for word in pair]

@@ -5,6 +5,7 @@ import ipaddress
 import re
 from collections.abc import Collection
 
+DHCP_SHARE = 32  # addresses at a network's end that DHCP lends, its broadcast included
 NAME_LENGTH = 63  # LXD's limit, which is the DNS label's
 
 
@@ -42,7 +43,7 @@ def mac_address(address: str) -> str:
 def free_address(
     network: ipaddress.IPv4Network, gateway: str, name: str, used: Collection[str]
 ) -> str:
-    """Return an unused address of `network`.
+    """Return an unused address of `network` that the bridge's DHCP never lends.
 
     The search begins at a hash of the name, which keeps two processes apart that look for one at
     the same moment.
@@ -50,12 +51,11 @@ def free_address(
     Raises:
         LookupError: every address is in use.
     """
-    size = network.num_addresses
+    size = network.num_addresses - DHCP_SHARE - 1  # the first is the network's own
     start = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
     taken = {*used, gateway}
     for step in range(size):
-        offset = (start + step) % size
-        address = str(network[offset])
-        if 0 < offset < size - 1 and address not in taken:
+        address = str(network[1 + (start + step) % size])
+        if address not in taken:
             return address
-    raise LookupError(f"all {size - 2} addresses of {network} are in use")
+    raise LookupError(f"all {size} addresses of {network} are in use")

@@ -2,7 +2,7 @@
 
 c = get_config()
 c.JupyterHub.spawner_class = "lxd"
-c.JupyterHub.hub_bind_url = "http://10.157.0.1:8081"  # the bridge's address: machines ask the Hub there
+c.JupyterHub.hub_bind_url = "http://10.157.0.1:8081"  # on the bridge, where machines ask the Hub
 c.JupyterHub.allow_named_servers = True
 c.LXDSpawner.lxd_url = "https://127.0.0.1:8443"
 c.LXDSpawner.lxd_project = "coyotelab"
