@@ -3,7 +3,6 @@
 import io
 import re
 import zipfile
-from collections.abc import Iterator
 
 import pytest
 
@@ -32,20 +31,20 @@ def tokens(people: dict[str, Person]) -> dict[str, str]:
     return found
 
 
-def state(site: Site, token: str, username: str = "student1") -> str:
-    path = f"/services/coyotelab/api/courses/cs101/workspaces/{username}"
+def state(site: Site, token: str) -> str:
+    """Return the state of student2's workspace as the REST API tells it."""
+    path = "/services/coyotelab/api/courses/cs101/workspaces/student2"
     return str(call("GET", site.url + path, token)[1]["state"])
 
 
-@pytest.fixture(scope="module")
-def running(site: Site, tokens: dict[str, str]) -> Iterator[str]:
-    """student1's workspace in cs101, started over REST by its owner; gives its URL."""
-    base = f"{site.url}/services/coyotelab/api/courses/cs101/workspaces/student1"
-    status, answer = call("POST", f"{base}/start", tokens["student1"])
+@pytest.fixture
+def running(site: Site, tokens: dict[str, str]) -> str:
+    """student2's workspace in cs101, started over REST by its owner; gives its URL."""
+    base = f"{site.url}/services/coyotelab/api/courses/cs101/workspaces/student2"
+    status, answer = call("POST", f"{base}/start", tokens["student2"])
     assert status in (200, 202), answer
-    wait_for("the start", lambda: state(site, tokens["student1"]) == "running")
-    yield f"http://student1.coyote.localhost:{site.port}/user/student1/cs101/"
-    call("POST", f"{base}/stop", tokens["student1"])
+    wait_for("the start", lambda: state(site, tokens["student2"]) == "running")
+    return f"http://student2.coyote.localhost:{site.port}/user/student2/cs101/"
 
 
 def test_health_and_wrong_password(site: Site) -> None:
@@ -111,29 +110,29 @@ def test_owner_and_instructor_enter_and_nobody_else(
     people: dict[str, Person], running: str
 ) -> None:
     # The Hub's own admin role reaches every server and cannot be narrowed (docs/admin/install.md).
-    for name in ("student2", "student3", "student4", "instructor2"):
+    for name in ("student1", "student3", "student4", "instructor2"):
         assert people[name].get(running).status_code in (403, 404), name
         terminals = people[name].get(f"{running}api/terminals", allow_redirects=False)
         assert terminals.status_code in (302, 403), name
     # Before the instructor opens it, there is no share; the click makes one.
     assert people["instructor1"].get(running).status_code == 403
-    assert people["instructor1"].get("workspaces/cs101/student1").url == running
+    assert people["instructor1"].get("workspaces/cs101/student2").url == running
     page = people["instructor1"].get(running)
     assert page.status_code == 200
-    assert "student1" in page.text
-    assert people["student1"].get(running).status_code == 200
+    assert "student2" in page.text
+    assert people["student2"].get(running).status_code == 200
 
 
 def test_the_instructor_downloads_but_cannot_reset(
     people: dict[str, Person], tokens: dict[str, str], site: Site, running: str
 ) -> None:
-    answer = people["instructor1"].get("workspaces/cs101/student1/download")
+    answer = people["instructor1"].get("workspaces/cs101/student2/download")
     assert answer.headers["Content-Type"] == "application/zip"
     assert "attachment" in answer.headers["Content-Disposition"]
     names = zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
     assert any(name.endswith(".bashrc") for name in names)
-    assert people["instructor1"].get("workspaces/cs101/student1/reset").status_code == 404
-    url = f"{site.url}/services/coyotelab/api/courses/cs101/workspaces/student1/reset"
+    assert people["instructor1"].get("workspaces/cs101/student2/reset").status_code == 404
+    url = f"{site.url}/services/coyotelab/api/courses/cs101/workspaces/student2/reset"
     status, problem = call("POST", url, tokens["instructor1"])
     assert status == 404
     assert problem["status"] == 404
@@ -143,26 +142,23 @@ def test_the_instructor_downloads_but_cannot_reset(
 def test_the_rest_api_sends_the_zip_too(
     people: dict[str, Person], tokens: dict[str, str], site: Site, running: str
 ) -> None:
-    url = f"{site.url}/services/coyotelab/api/courses/cs101/workspaces/student1/archive"
-    status, content = call("GET", url, tokens["student1"])
+    url = f"{site.url}/services/coyotelab/api/courses/cs101/workspaces/student2/archive"
+    status, content = call("GET", url, tokens["student2"])
     assert status == 200
     assert zipfile.ZipFile(io.BytesIO(content)).testzip() is None
     assert call("GET", url, tokens["student3"])[0] == 404
 
 
 def test_dropping_ends_access_and_readding_brings_it_back(
-    people: dict[str, Person], tokens: dict[str, str], site: Site
+    people: dict[str, Person], tokens: dict[str, str], site: Site, running: str
 ) -> None:
     api = f"{site.url}/services/coyotelab/api/courses/cs101"
-    assert call("POST", f"{api}/workspaces/student2/start", tokens["student2"])[0] in (200, 202)
-    wait_for("the start", lambda: state(site, tokens["student2"], "student2") == "running")
-    url = f"http://student2.coyote.localhost:{site.port}/user/student2/cs101/"
-    assert people["student2"].get(url).status_code == 200
+    assert people["student2"].get(running).status_code == 200
     drop = f"{api}/enrollments/student2"
     assert call("PATCH", drop, tokens["instructor1"], {"enabled": False})[0] == 200
     assert people["student2"].get("courses/cs101").status_code == 404
     assert people["student2"].get("workspaces/cs101").status_code == 404
-    wait_for("the end of access", lambda: people["student2"].get(url).status_code != 200, 60)
+    wait_for("the end of access", lambda: people["student2"].get(running).status_code != 200)
     assert call("PATCH", drop, tokens["instructor1"], {"enabled": True})[0] == 200
     assert people["student2"].get("courses/cs101").status_code == 200
 

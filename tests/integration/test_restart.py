@@ -5,6 +5,7 @@ import signal
 
 import pytest
 
+from coyotelab_spawner import instance_config as keys
 from coyotelab_spawner.lxd.instances import Instances
 
 from ..hub import wait_for
@@ -13,9 +14,13 @@ from ..site import Site
 pytestmark = pytest.mark.engine
 
 
-async def boot_time(instances: Instances, name: str) -> str:
-    record = await instances.get(name)
-    return str(record["last_used_at"]) if record else ""
+async def started_at(instances: Instances) -> str:
+    """Return when LXD last started student1's machine, and which that is."""
+    for record in await instances.list_all():
+        mine = record["config"].get(keys.USER) == "student1"
+        if mine and record["status"] == "Running":
+            return f"{record['name']} {record['last_used_at']}"
+    return ""
 
 
 async def test_a_killed_hub_comes_back_and_finds_what_runs(
@@ -25,9 +30,8 @@ async def test_a_killed_hub_comes_back_and_finds_what_runs(
     url = f"http://student1.coyote.localhost:{site.port}/user/student1/cs101/"
     student.get("workspaces/cs101/student1")
     wait_for("the start", lambda: student.get(url).status_code == 200)
-    running = [r["name"] for r in await instances.list_all() if r["status"] == "Running"]
-    (name,) = [name for name in running if name.startswith("ws-")]
-    before = await boot_time(instances, name)
+    before = await started_at(instances)
+    assert before
 
     (hub,) = site.find_processes("jupyterhub")
     (proxy,) = site.find_processes("configurable-http-proxy")
@@ -40,8 +44,8 @@ async def test_a_killed_hub_comes_back_and_finds_what_runs(
     assert student.get("workspaces/cs101/student1").url == url, "it is found running"
 
     site.stop()
-    assert await boot_time(instances, name) == before
+    assert await started_at(instances) == before
     site.start()
     student = site.log_in("student1")
     assert student.get("workspaces/cs101/student1").url == url
-    assert await boot_time(instances, name) == before, "the machine never stopped"
+    assert await started_at(instances) == before, "the machine never stopped"
