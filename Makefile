@@ -24,7 +24,7 @@ test_setup := $(BOOTSTRAP) --test coyotelab setup --engine $(TEST_ENGINE) \
 PYTEST := $(BOOTSTRAP) --test python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup doctor test test-engine check lock clean
+.PHONY: help demo setup doctor test test-engine check bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -52,6 +52,10 @@ check: ## style, types, import contracts, house rules
 	@$(BOOTSTRAP) --test mypy
 	@$(BOOTSTRAP) --test lint-imports
 	@$(PYTEST) -q tests/test_house_rules.py
+
+bench: ## how long opening takes and what a workspace costs (ROUNDS=7)
+	@$(test_setup) --package chromium
+	@$(BOOTSTRAP) --test python -m bench.opening
 
 lock: ## pin the newest allowed versions of all dependencies anew
 	@$(BOOTSTRAP) --test python -c ""

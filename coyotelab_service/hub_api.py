@@ -220,7 +220,8 @@ def _share(username: str, server: str) -> str:
 def _event(data: dict[str, Any]) -> ProgressEvent:
     return ProgressEvent(
         progress=int(data.get("progress", 0)),
-        message=str(data.get("message", "")),
+        # The Hub puts this before the sentence that the spawner meant for the person.
+        message=str(data.get("message", "")).removeprefix("Spawn failed: "),
         ready=bool(data.get("ready")),
         failed=bool(data.get("failed")),
     )

@@ -1,12 +1,14 @@
 """The demonstration in the foreground: proxy and Hub (which runs the service) until Ctrl-C."""
 
 import asyncio
+import os
 import secrets
 import shutil
 import signal
 import sys
 import time
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 import requests
 
@@ -49,7 +51,7 @@ def compile_packages() -> str:
 
 def get_url(plan: Plan) -> str:
     """Return the address people open."""
-    return f"http://{HOST}:{plan.ports.proxy}"
+    return os.environ.get("COYOTELAB_PUBLIC_URL") or f"http://{HOST}:{plan.ports.proxy}"
 
 
 def get_proxy(plan: Plan, token: str) -> Process:
@@ -135,7 +137,7 @@ async def _wait_ready(processes: Sequence[Process], plan: Plan) -> None:
 
 def is_ready(plan: Plan) -> bool:
     """Tell whether the login page and the service answer through the proxy."""
-    host = {"Host": f"{HOST}:{plan.ports.proxy}"}
+    host = {"Host": urlsplit(get_url(plan)).netloc}
     paths = ("/hub/login", "/services/coyotelab/api/health")
     try:
         answers = [

@@ -118,10 +118,10 @@ class LXDSpawner(Spawner):
             await self.policy.note_created(self._spec, workspace)
             await self._serve(workspace, self._spec)
         except AccessDenied as error:
-            raise SpawnException(str(error), status_code=FORBIDDEN, reason="denied") from error
+            raise _refusal(error, FORBIDDEN, "denied") from error
         except LXDError as error:
             self.log.error("%s: %s", self._log_name, error.detail)
-            raise SpawnException(str(error), status_code=UNAVAILABLE, reason="lxd") from error
+            raise _refusal(error, UNAVAILABLE, "lxd") from error
         finally:
             self._busy = False
             self.stages.end()
@@ -209,6 +209,13 @@ class LXDSpawner(Spawner):
     def _api_url(self) -> str:
         prefix = self.server.base_url if self.server else "/"
         return f"http://{self._address}:{self.port}{prefix}api"
+
+
+def _refusal(error: Exception, status: int, reason: str) -> SpawnException:
+    """Return what the Hub tells the person who waits: the sentence and nothing else."""
+    refusal = SpawnException(str(error), status_code=status, reason=reason)
+    refusal.jupyterhub_message = str(error)  # without it progress shows the exception's repr
+    return refusal
 
 
 _workspaces: dict[tuple[Connection, str], Workspaces] = {}

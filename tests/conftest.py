@@ -54,8 +54,7 @@ def finish(work: Coroutine[Any, Any, T]) -> T:
         return pool.submit(asyncio.run, work).result()
 
 
-async def sweep(connection: Connection) -> None:
-    """Delete every instance of the test project but its bases: leftovers of a killed run too."""
+async def _discard_all(connection: Connection) -> None:
     instances = Instances(connection)
     clones = Clones(instances, "coyotelab")
     for record in await instances.list_all():
@@ -63,11 +62,18 @@ async def sweep(connection: Connection) -> None:
             await clones.discard(record["name"])
 
 
+def sweep(connection: Connection, state: Path) -> None:
+    """Remove what a former run left, a killed one too: every instance but the bases, all data."""
+    finish(_discard_all(connection))
+    for folder in ("hub", "service"):
+        shutil.rmtree(state / folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
-def swept(connection: Connection) -> Iterator[None]:
-    finish(sweep(connection))
+def swept(connection: Connection, test_state: Path) -> Iterator[None]:
+    sweep(connection, test_state)
     yield
-    finish(sweep(connection))
+    sweep(connection, test_state)
 
 
 @pytest.fixture
@@ -99,8 +105,6 @@ async def spec(
 @pytest.fixture(scope="session")
 def site(test_state: Path, machine: dict[str, Any], swept: None) -> Iterator[Site]:
     """The whole product, running, with nothing of an earlier run in it."""
-    for folder in ("hub", "service"):
-        shutil.rmtree(test_state / folder, ignore_errors=True)
     running = Site(test_state, machine, SITE_PORT)
     running.start()
     yield running
