@@ -64,6 +64,7 @@ class Reconciler:
             await self._stop_if_forbidden(server)
         for reset in await self._database.run(machines.find_resets):
             await self._settle(reset)
+        await self._sweep()
 
     async def enforce(self, slug: str, username: str) -> None:
         """Make the present rules count for one workspace at once, after its owner was dropped."""
@@ -95,6 +96,13 @@ class Reconciler:
             await self._workspaces.settle(reset)
         except LXDError as error:
             log.warning("The reset of %s is not settled: %s", reset.new.name, error.detail)
+
+    async def _sweep(self) -> None:
+        try:
+            for name in await self._workspaces.sweep():
+                log.info("Deleted %s, a clone that was never finished", name)
+        except LXDError as error:
+            log.warning("Unfinished clones are left for the next minute: %s", error.detail)
 
 
 def _is_forbidden(session: Session, username: str, slug: str) -> bool:

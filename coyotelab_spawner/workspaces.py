@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from . import instance_config as keys
 from .clones import Clones, address_of
-from .errors import Foreign, Missing
+from .errors import Foreign, LXDError, Missing
 from .lxd import Connection
 from .lxd.instances import Instance, Instances
 from .spec import Workspace, WorkspaceSpec, WorkspaceState
@@ -139,7 +139,11 @@ class Workspaces:
             if _state(record, old) is WorkspaceState.FOREIGN:
                 raise Foreign(f"{old.name} exists without the uuid {old.uuid}")
             pending = await self._clones.make(new)
-            kept = await self._clones.keep(old, record["config"][keys.UUID])
+            try:
+                kept = await self._clones.keep(old, record["config"][keys.UUID])
+            except LXDError:  # somebody has started it meanwhile
+                await self._clones.discard(pending)
+                raise
             await self._clones.publish(pending, new)
             return kept
 

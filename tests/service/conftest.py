@@ -73,6 +73,11 @@ class FakeLXD:
     fault: LXDError | None = None
     fault_after: bool = False
     gate: asyncio.Event | None = None
+    unfinished: list[str] = field(default_factory=list)
+
+    async def sweep(self) -> list[str]:
+        swept, self.unfinished = self.unfinished, []
+        return swept
 
     async def prepare(self, spec: WorkspaceSpec) -> Workspace:
         self._fail(after=False)

@@ -98,3 +98,9 @@ async def test_preparation_goes_on_after_a_fault(site: Site) -> None:
     site.lxd.fault = Unreachable("down")
     assert await site.preparation.run_once() == 0
     assert await site.preparation.run_once() == 1
+
+
+async def test_unfinished_clones_are_swept(site: Site) -> None:
+    site.lxd.unfinished = ["new-0123-abcd"]
+    await site.services.reconciler.run_once()
+    assert site.lxd.unfinished == []

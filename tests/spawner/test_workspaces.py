@@ -173,6 +173,17 @@ async def test_a_reset_that_was_cut_short_is_finished_or_has_not_happened(
     assert (await workspaces.ensure_created(new)).uuid == new.uuid
 
 
+async def test_a_machine_that_was_started_meanwhile_is_not_reset(
+    workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec
+) -> None:
+    await workspaces.ensure_running(spec)
+    new = renewed(spec)
+    with pytest.raises(LXDError):
+        await workspaces.reset(spec, new)
+    assert await workspaces.get_state(spec) is WorkspaceState.RUNNING
+    assert await named(instances, pending_prefix(new.uuid)) == []
+
+
 async def test_the_sweeper_takes_only_what_is_ours_and_old(
     workspaces: Workspaces, instances: Instances, machine: dict[str, Any], spec: WorkspaceSpec
 ) -> None:
