@@ -84,17 +84,21 @@ def has_instances(kind: EngineKind) -> bool:
 
 
 def _start_detached(command: list[str], log: Path) -> None:
-    """Start a daemon that outlives us, in its own session, with room for many files."""
+    """Start a daemon that outlives us, in its own session, with room for many files.
+
+    It must not be our child: the demo ends what becomes its child without being its own
+    (`orphans`), and this same process may be the demo a moment later.
+    """
     if shutil.which(command[0]) is None:
         raise SetupError(f"The program {command[0]} is missing.", "Install its Debian package.")
     path = f"/usr/libexec/incus:{os.environ.get('PATH', '')}"
     with log.open("ab") as output:
-        subprocess.Popen(
-            command,
+        subprocess.run(
+            ["setsid", "--fork", *command],
+            check=True,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            start_new_session=True,
             preexec_fn=_raise_open_files,
             cwd="/",
             env={**get_clean_environment(), "PATH": path},

@@ -61,6 +61,13 @@ def get_id_count(text: str) -> int:
     return sum(int(parts[2]) for parts in ranges)
 
 
+def get_first_id() -> int:
+    """Return the first user id that root may give to an instance, 0 when no file says it."""
+    text = ID_FILES[0].read_text() if ID_FILES[0].exists() else ""
+    firsts = [int(line.split(":")[1]) for line in text.splitlines() if line.startswith("root:")]
+    return min(firsts, default=0)
+
+
 def set_id_range(text: str, ids: IdRange) -> str:
     """Return a subuid file in which root has exactly that range."""
     others = [line for line in text.splitlines() if line and not line.startswith("root:")]

@@ -1,6 +1,7 @@
 """The project that confines the Hub, and the profile every workspace has."""
 
 from .api import EngineAPI
+from .limits import get_first_id
 from .network import get_bridge
 from .plan import Plan
 
@@ -96,8 +97,9 @@ def ensure_profile(api: EngineAPI, plan: Plan) -> str:
         "config": {
             **WORKSPACE_CONFIG,
             plan.engine.guest_api: "false",
-            # A restricted certificate may not read the network, so the spawner is told here.
+            # What a restricted certificate may not read itself, the spawner is told here.
             "user.coyotelab.gateway": str(get_bridge(api, plan)),
+            "user.coyotelab.first-id": str(get_first_id()),
         },
         "devices": get_profile_devices(plan),
         "description": DESCRIPTION,

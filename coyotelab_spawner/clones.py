@@ -15,9 +15,7 @@ from .lxd.instances import Instance, Instances
 from .naming import free_address, kept_name, pending_prefix
 from .spec import WorkspaceSpec
 
-TRIES = 3
-# LXD 5.0 counts on from 0 when it meets an instance that is just being created by somebody else.
-NO_RANGE = "65536"
+TRIES = 5
 NO_ADDRESS = "There is no room for another machine on the network. Please tell your administrator."
 NO_BASE = "The course's base is missing from the machine room. Please tell your instructor."
 
@@ -111,14 +109,12 @@ class Clones:
         swept = []
         for record in await self._instances.list_all():
             if _is_pending(record) and _age(record) > older_than:
-                await self.discard(record["name"])
+                await self._discard_quietly(record["name"])
                 swept.append(record["name"])
         return swept
 
     async def _copy(self, spec: WorkspaceSpec, pending: str) -> None:
-        # One at a time: whoever looks for a free address must see the one before; and LXD 5.0
-        # gives two instances that are created at once the same range of user ids, or a wrong one.
-        async with self._making:
+        async with self._making, self._instances.creating():
             address = await self._find_address(pending)
             profile = (await self._get_profile())["devices"]
             devices = keys.workspace_devices(profile, address, spec.limits.disk)
@@ -145,8 +141,11 @@ class Clones:
         Of two clones that are not published yet, the one whose name sorts last steps back.
         """
         mine = next(record for record in records if record["name"] == pending)
-        if mine["config"].get(keys.FIRST_ID) == NO_RANGE:
-            raise Conflict(f"{pending} got no user ids of its own")
+        # LXD 5.0 counts on from 0 when it meets an instance that somebody else is just creating,
+        # and then gives ids that the host does not grant.
+        granted = int(self._known_profile["config"].get(keys.FIRST_GRANTED, 0))
+        if int(mine["config"].get(keys.FIRST_ID, granted)) < granted:
+            raise Conflict(f"{pending} got user ids that are not granted")
         for other in records:
             stays = not _is_pending(other) or other["name"] < pending
             same = address_of(other) == address_of(mine) or (

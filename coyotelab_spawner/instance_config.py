@@ -11,6 +11,7 @@ UUID = "user.coyotelab.uuid"
 COURSE = "user.coyotelab.course"
 USER = "user.coyotelab.user"
 GATEWAY = "user.coyotelab.gateway"  # on the profile: the bridge's own address, 10.157.0.1/20
+FIRST_GRANTED = "user.coyotelab.first-id"  # on the profile: first host user id LXD may use
 KEPT_SINCE = "user.coyotelab.kept-since"
 FIRST_ID = "volatile.idmap.base"  # LXD's: first host user id of the instance's own range
 PROTECTED = "security.protection.delete"

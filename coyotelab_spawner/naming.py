@@ -5,7 +5,7 @@ import ipaddress
 import re
 from collections.abc import Collection
 
-DHCP_SHARE = 32  # addresses at a network's end that DHCP lends, its broadcast included
+DHCP_SHARE = 33  # addresses at a network's end: 32 that DHCP lends, and the broadcast
 NAME_LENGTH = 63  # LXD's limit, which is the DNS label's
 
 

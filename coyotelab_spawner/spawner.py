@@ -1,9 +1,13 @@
 """JupyterHub's Spawner contract, told in the verbs of `Workspaces`."""
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import jupyterhub
+from jupyterhub.objects import Server
 from jupyterhub.spawner import Spawner, SpawnException
 from traitlets import Float, List, Type, Unicode, default
 
@@ -17,12 +21,26 @@ from .workspaces import Workspaces
 
 LAUNCHED = 0
 STOPPED = 0  # poll()'s exit status of a machine that is not running
+FIRST_PAUSE, LAST_PAUSE = 30.0, 3600.0  # seconds between two tries to bring a server back
 FORBIDDEN = 403
 UNAVAILABLE = 503
 NOT_STARTED = (
     "Your machine runs, but its workspace server does not answer. Nothing is lost. "
     "Please try again; if that does not help, restart the workspace."
 )
+
+
+class AskedServer(Server):
+    """A server that needs no more asking whether it is up.
+
+    `start()` has waited for it and `poll()` looks after it. The Hub's own look, at each of its
+    starts, would stop a machine that is slow to answer, and end the Hub for a header that the
+    student's server makes up (jupyterhub/user.py `_wait_up`).
+    """
+
+    async def wait_up(self, *_args: Any, **_kwargs: Any) -> SimpleNamespace:
+        """Answer as a server of the Hub's own version."""
+        return SimpleNamespace(headers={"X-JupyterHub-Version": jupyterhub.__version__})
 
 
 class LXDSpawner(Spawner):
@@ -64,9 +82,9 @@ class LXDSpawner(Spawner):
     launcher = List(
         Unicode(),
         ["/opt/coyotelab/current/bin/workspace-start"],
-        help="""Command run as root inside the started machine. It must set the address given in
-        COYOTELAB_ADDRESS, hand over to the workspace server and end with status 0. With the extra
-        argument `--resume` it does so again from what it was given last.""",
+        help="""Command run as root inside the started machine, with the argument `--resume`. Its
+        environment is in /var/lib/coyotelab/environment.json (root's, 0600). It must set the
+        address in COYOTELAB_ADDRESS, hand over to the workspace server and end with status 0.""",
     ).tag(config=True)
     ready_timeout = Float(
         60.0, help="Seconds a launched workspace server may take until it first answers."
@@ -95,6 +113,17 @@ class LXDSpawner(Spawner):
         self._spec: WorkspaceSpec | None = None
         self._address = ""
         self._busy = False
+        self._resume_pause = self._resume_after = 0.0
+
+    @property
+    def server(self) -> AskedServer | None:
+        """The Hub's record of where the server is, which the Hub itself does not ask again."""
+        record = Spawner.server.fget(self)
+        return AskedServer(orm_server=record.orm_server) if record else None
+
+    @server.setter
+    def server(self, value: Server | None) -> None:
+        Spawner.server.fset(self, value)
 
     @property
     def workspaces(self) -> Workspaces:
@@ -113,6 +142,7 @@ class LXDSpawner(Spawner):
         try:
             self.stages.report("Looking up your machine")
             self._spec = await self.policy.get_spec(self.user.name, self.name)
+            self._note_intent()
             workspace = await self.workspaces.ensure_running(self._spec, self.stages.report)
             self._address = workspace.address
             await self.policy.note_created(self._spec, workspace)
@@ -126,6 +156,11 @@ class LXDSpawner(Spawner):
             self._busy = False
             self.stages.end()
         return self._address, self.port
+
+    def _note_intent(self) -> None:
+        # A Hub that is killed from here on knows at its next start which machine may be running.
+        self.orm_spawner.state = self.get_state()
+        self.db.commit()
 
     async def _serve(self, workspace: Workspace, spec: WorkspaceSpec) -> None:
         self.stages.report("Starting the terminal")
@@ -169,11 +204,17 @@ class LXDSpawner(Spawner):
 
     async def _ensure_served(self, spec: WorkspaceSpec) -> None:
         if await ask(self._api_url()) is not Answer.REFUSED:
+            self._resume_pause = 0.0
             return
+        # Whoever is root inside can end the server for ever; trying gets rarer each time.
+        if time.monotonic() < self._resume_after:
+            return
+        self._resume_pause = min(2 * self._resume_pause or FIRST_PAUSE, LAST_PAUSE)
+        self._resume_after = time.monotonic() + self._resume_pause
         self.log.warning("%s: the machine runs without its server; resuming it", self._log_name)
         workspace = Workspace(spec.name, spec.uuid, self._address, WorkspaceState.RUNNING)
         try:
-            await self.workspaces.launch(workspace, [*self.launcher, "--resume"], {})
+            await self.workspaces.resume(workspace, self.launcher)
         except LXDError as error:
             self.log.warning("%s: cannot resume: %s", self._log_name, error.detail)
 

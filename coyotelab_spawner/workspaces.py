@@ -1,9 +1,11 @@
 """The life of a workspace on LXD: made whole or not at all, started, stopped, reset, never lost."""
 
 import asyncio
+import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from pathlib import PurePosixPath
 
 from . import instance_config as keys
 from .clones import Clones, address_of
@@ -18,6 +20,8 @@ STATES = {
     "Stopped": WorkspaceState.STOPPED,
     "Frozen": WorkspaceState.FROZEN,
 }
+# Where `workspace-start` looks.
+ENVIRONMENT_FILE = PurePosixPath("/var/lib/coyotelab/environment.json")
 LAUNCH_DEADLINE = 20.0  # seconds the launcher inside has to hand over to the server
 
 
@@ -97,12 +101,19 @@ class Workspaces:
     ) -> int:
         """Run the launcher inside a running workspace and return its exit status.
 
-        The address goes in with it, since the machine inside has no part in choosing it.
+        The environment goes in as a file, with the address, in whose choice the machine inside
+        has no part. LXD would show the environment of a command in the host's list of processes.
         """
         gateway = await self._clones.get_gateway()
         address = f"{workspace.address}/{gateway.network.prefixlen}"
         ours = {"COYOTELAB_ADDRESS": address, "COYOTELAB_GATEWAY": str(gateway.ip)}
-        body = keys.exec_body(command, {**environment, **ours})
+        content = json.dumps({**environment, **ours}).encode()
+        await self._instances.write_file(workspace.name, ENVIRONMENT_FILE, content)
+        return await self.resume(workspace, command)
+
+    async def resume(self, workspace: Workspace, command: list[str]) -> int:
+        """Run the launcher again with what it was given last; return its exit status."""
+        body = keys.exec_body([*command, "--resume"], {})
         return await self._instances.run(workspace.name, body, LAUNCH_DEADLINE)
 
     async def stop(self, spec: WorkspaceSpec) -> None:

@@ -30,7 +30,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 @pytest.fixture(scope="session")
 def test_state() -> Path:
     """The state folder of the test set-up: own project, own bridge, own certificate."""
-    folder = Path(os.environ.get("COYOTELAB_TEST_STATE", CHECKOUT / ".coyotelab" / "test"))
+    chosen = os.environ.get("COYOTELAB_TEST_STATE", CHECKOUT / ".coyotelab" / "test")
+    folder = Path(chosen).resolve()
     if not (folder / "setup.json").exists():
         pytest.fail(f"no test engine: {folder}/setup.json is missing; run the tests by `make test`")
     return folder

@@ -2,8 +2,10 @@
 
 import asyncio
 import contextlib
+import fcntl
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from ..errors import NotFound, OperationFailed, TimedOut
@@ -31,6 +33,7 @@ class Instances:
 
     def __init__(self, connection: Connection) -> None:
         self.project = connection.project
+        self._lock = connection.credentials / "client.crt"
         self._lxd = LXDClient(connection)
 
     async def get(self, name: str) -> Instance | None:
@@ -51,19 +54,36 @@ class Instances:
         record: Mapping[str, Any] = await self._lxd.read("profiles", profile)
         return record
 
+    @contextlib.asynccontextmanager
+    async def creating(self) -> AsyncIterator[None]:
+        """Let one process of this host at a time create instances of the project.
+
+        Whoever looks for a free address must see the one before; and LXD 5.0 gives two isolated
+        instances that are created at once the same user ids, or ids the host does not grant. The
+        kernel takes the lock back from a process that is killed.
+        """
+        if not self._lock.exists():  # over a unix socket there is no certificate
+            yield
+            return
+        with self._lock.open("rb") as file:
+            await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
+            yield
+
     async def create(self, body: dict[str, Any]) -> None:
         """Create an instance; raises Conflict when the name or address is taken."""
         await self._lxd.operate("post", "instances", body=body, deadline=COPY_DEADLINE)
 
     async def rename(self, name: str, new_name: str) -> None:
         """Rename a stopped instance; raises Conflict when the new name is taken."""
-        await self._lxd.operate(
-            "post", "instances", name, body={"name": new_name}, deadline=SHORT_DEADLINE
+        body = {"name": new_name}
+        await _patiently(
+            lambda: self._lxd.operate("post", "instances", name, body=body, deadline=SHORT_DEADLINE)
         )
 
     async def configure(self, name: str, config: Mapping[str, str], **more: Any) -> None:
         """Change some config keys and, by keyword, other fields such as devices."""
-        await self._lxd.patch("instances", name, body={"config": dict(config), **more})
+        body = {"config": dict(config), **more}
+        await _patiently(lambda: self._lxd.patch("instances", name, body=body))
 
     async def start(self, name: str) -> None:
         """Start an instance; one that runs already is left running.
@@ -94,6 +114,14 @@ class Instances:
         with contextlib.suppress(NotFound):
             await self._lxd.operate("delete", "instances", name, deadline=SHORT_DEADLINE)
 
+    async def write_file(self, name: str, path: PurePosixPath, content: bytes) -> None:
+        """Put a file into an instance, and its folder if need be: root's, for root alone."""
+        try:
+            await self._lxd.write_file(name, str(path), content)
+        except (NotFound, OperationFailed):
+            await self._lxd.write_file(name, str(path.parent), None)
+            await self._lxd.write_file(name, str(path), content)
+
     async def run(self, name: str, body: dict[str, Any], deadline: float) -> int:
         """Run a command in a running instance and return its exit status; output is not read."""
         ended = await self._lxd.operate(
@@ -105,17 +133,25 @@ class Instances:
     async def _change_state(
         self, name: str, body: dict[str, Any], deadline: float, wanted: str
     ) -> None:
+        path = ("instances", name, "state")
         try:
-            await self._lxd.operate("put", "instances", name, "state", body=body, deadline=deadline)
-        except OperationFailed as error:
-            # "already running", or another process asked a moment before us: what counts is
-            # what the instance is in the end.
-            end = time.monotonic() + (deadline if BUSY in error.detail else 0)
-            while await self._get_status(name) != wanted:
-                if time.monotonic() >= end:
-                    raise
-                await asyncio.sleep(BUSY_INTERVAL)
+            await _patiently(
+                lambda: self._lxd.operate("put", *path, body=body, deadline=deadline), deadline
+            )
+        except OperationFailed:
+            record = await self.get(name)  # "already running", "already stopped"
+            if record is None or record["status"] != wanted:
+                raise
 
-    async def _get_status(self, name: str) -> str:
-        record = await self.get(name)
-        return str(record["status"]) if record else ""
+
+async def _patiently(ask: Callable[[], Awaitable[Any]], deadline: float = SHORT_DEADLINE) -> None:
+    """Ask again while somebody else's operation has the instance, for `deadline` seconds."""
+    end = time.monotonic() + deadline
+    while True:
+        try:
+            await ask()
+            return
+        except OperationFailed as error:
+            if BUSY not in error.detail or time.monotonic() >= end:
+                raise
+        await asyncio.sleep(BUSY_INTERVAL)

@@ -56,6 +56,31 @@ async def test_twenty_simultaneous_starts_from_two_processes_end_in_one_machine(
     assert await named(instances, pending_prefix(spec.uuid)) == []
 
 
+async def test_a_start_during_a_stop_comes_after_it(
+    workspaces: Workspaces, connection: Connection, machine: dict[str, Any], spec: WorkspaceSpec
+) -> None:
+    await workspaces.ensure_running(spec)
+    await asyncio.sleep(1)  # booted, so that it shuts down by itself
+    stopping = asyncio.create_task(workspaces.stop(spec))
+    await asyncio.sleep(0.15)
+    other_process = Workspaces(connection, machine["profile"])
+    began = asyncio.get_running_loop().time()
+    await other_process.ensure_running(spec)
+    await stopping
+    assert asyncio.get_running_loop().time() - began < 30
+
+
+async def test_a_start_that_is_cancelled_leaves_no_clone(
+    workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec
+) -> None:
+    starting = asyncio.create_task(workspaces.ensure_running(spec))
+    await asyncio.sleep(0.12)
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert await named(instances, pending_prefix(spec.uuid)) == []
+
+
 async def test_files_survive_stop_and_start_and_maps_of_ids_differ(
     workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec
 ) -> None:
@@ -245,11 +270,11 @@ async def test_the_server_inside_answers_and_comes_back(
         "JUPYTERHUB_OAUTH_ACCESS_SCOPES": '["access:servers!server=student1/cs101"]',
         "COYOTELAB_ACCOUNT": "coyote",
     }
-    assert await workspaces.launch(workspace, [*launcher, "--resume"], {}) != 0
+    assert await workspaces.resume(workspace, launcher) == 3, "nothing to resume yet"
     assert await workspaces.launch(workspace, launcher, environment) == 0
     url = f"http://{workspace.address}:8888{prefix}api"
     assert await wait_until_ready(url, 20)
     assert await sh(instances, spec.name, "pkill -9 coyotelab-srv") == 0
     assert await ask(url) is Answer.REFUSED
-    assert await workspaces.launch(workspace, [*launcher, "--resume"], {}) == 0
+    assert await workspaces.resume(workspace, launcher) == 0
     assert await wait_until_ready(url, 20)
