@@ -86,7 +86,6 @@ c.JupyterHub.services = [
             sys.executable,
             "-m",
             "coyotelab_service",
-            f"--ServiceApp.db_url={db_url}",
             f"--ServiceApp.lxd_url={machine['url']}",
             f"--ServiceApp.lxd_project={machine['project']}",
             f"--ServiceApp.lxd_profile={machine['profile']}",
@@ -95,6 +94,7 @@ c.JupyterHub.services = [
             f"--ServiceApp.proxy_url=http://127.0.0.1:{port}",
             f"--ServiceApp.cookie_secret_file={state / 'service' / 'cookie_secret'}",
         ],
+        "environment": {"COYOTELAB_DB": db_url},  # no secret belongs on a command line
         "oauth_no_confirm": True,
         "display": False,
     }

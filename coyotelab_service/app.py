@@ -40,7 +40,8 @@ class ServiceApp(Application):
     db_url = Unicode(
         config=True,
         help="""SQLAlchemy URL of the database, such as
-        sqlite:////srv/coyotelab/service/coyotelab.sqlite or postgresql+psycopg://...""",
+        sqlite:////srv/coyotelab/service/coyotelab.sqlite or postgresql+psycopg://... Empty: the
+        environment's COYOTELAB_DB.""",
     )
     lxd_url = Unicode(
         "https://127.0.0.1:8443",
@@ -80,6 +81,10 @@ class ServiceApp(Application):
         help="""Seconds between two machines that are made ahead of their first click; 0 would take
         the whole host for a new course.""",
     )
+
+    @default("db_url")
+    def _default_db_url(self) -> str:
+        return os.environ.get("COYOTELAB_DB", "")  # its password is not for the command line
 
     @default("public_url")
     def _default_public_url(self) -> str:
@@ -186,7 +191,7 @@ class ServiceApp(Application):
         if not self.cookie_secret_file:
             return secrets.token_bytes(32)
         path = Path(self.cookie_secret_file)
-        if not path.exists():
+        if not path.exists() or not path.read_bytes():  # empty: somebody was killed in the middle
             path.touch(mode=0o600)
             path.write_bytes(secrets.token_bytes(32))
         return path.read_bytes()

@@ -6,10 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from jupyterhub.auth import Authenticator
+from tornado.web import HTTPError
 from traitlets import Unicode, default
 
 from . import accounts
 from .database import Database, get_database
+from .errors import ServiceError
 
 # Hashing takes a whole core; more at once than there are cores only makes all of them late.
 _HASHING = ThreadPoolExecutor(os.cpu_count() or 1, "passwords")
@@ -48,7 +50,10 @@ class CoyoteAuthenticator(Authenticator):
     async def authenticate(self, handler: Any, data: dict[str, str]) -> str | None:
         """Return the user name when the password is right, else None: the same for every reason."""
         username = self.normalize_username(data.get("username", ""))
-        hashed = await self.database.run(accounts.get_password, username)
+        try:
+            hashed = await self.database.run(accounts.get_password, username)
+        except ServiceError as error:
+            raise HTTPError(503, str(error)) from error
         right = await asyncio.get_running_loop().run_in_executor(
             _HASHING, accounts.verify_password, data.get("password", ""), hashed
         )
@@ -58,5 +63,13 @@ class CoyoteAuthenticator(Authenticator):
         return username
 
     async def refresh_user(self, user: Any, handler: Any = None, **kwargs: Any) -> bool:
-        """Tell whether an open session may go on; not when the account is closed."""
-        return await self.database.run(accounts.is_open, user.name)
+        """Tell whether an open session may go on; not when the account is closed.
+
+        A database that does not answer closes no account: the Hub would take a fault for a no,
+        and every workspace would put its owner out.
+        """
+        try:
+            return await self.database.run(accounts.is_open, user.name)
+        except ServiceError as error:
+            self.log.warning("Whether %s is closed is not known: %s", user.name, error)
+            return True

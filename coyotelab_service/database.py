@@ -14,7 +14,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -61,10 +61,16 @@ class Database:
             DatabaseUnavailable: beside whatever `work` raises.
         """
 
+        def once() -> T:
+            with self.transaction() as session:
+                return work(session, *args, **kwargs)
+
         def in_thread() -> T:
             try:
-                with self.transaction() as session:
-                    return work(session, *args, **kwargs)
+                try:
+                    return once()
+                except IntegrityError:  # somebody made the same row meanwhile; now it is found
+                    return once()
             except OperationalError as error:
                 raise DatabaseUnavailable from error
 

@@ -4,6 +4,7 @@ from sqlalchemy.orm import Session
 
 from . import audit
 from .access import Person, find_course
+from .accounts import normalize_username
 from .courses import StudentView
 from .errors import NotFound
 from .orm import Enrollment, Role, User
@@ -19,7 +20,7 @@ def enroll(session: Session, person: Person, slug: str, username: str) -> Studen
         NotFound: this person may not, or there is no such course or account.
     """
     course = find_course(session, person, slug, Action.CHANGE_ENROLLMENT)
-    user = User.get(session, username)
+    user = User.get(session, normalize_username(username))
     if user is None:
         raise NotFound(NO_SUCH_PERSON)
     enrollment = Enrollment.get(session, user, course)

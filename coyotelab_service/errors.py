@@ -44,6 +44,12 @@ class Unavailable(ServiceError):
 
 
 class StartFailed(Unavailable):
-    """A workspace could not be started or stopped."""
+    """A workspace could not be started."""
 
     message = "The workspace could not be started. Please try again in a minute."
+
+
+class StopFailed(Unavailable):
+    """A workspace could not be stopped."""
+
+    message = "The workspace could not be stopped. Please try again in a minute."

@@ -185,7 +185,8 @@ class HubApi:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            self._session = aiohttp.ClientSession()
+            # Each start that somebody follows holds a connection; nobody else waits for them.
+            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
         return self._session
 
     def _make_server(self, username: str, model: dict[str, Any]) -> Server:

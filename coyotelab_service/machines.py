@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from coyotelab_spawner.spec import Limits, Workspace, WorkspaceSpec
@@ -29,11 +29,7 @@ def get_spec(session: Session, place: Place) -> WorkspaceSpec:
     Raises:
         Unavailable: the course has no base to clone from.
     """
-    try:
-        machine = Machine.get_or_create(session, place.owner, place.course)
-    except LookupError as error:
-        raise Unavailable(NO_BASE) from error
-    return _spec(machine, place)
+    return _spec(_ensure_machine(session, place), place)
 
 
 def note_seen(session: Session, spec: WorkspaceSpec, workspace: Workspace) -> None:
@@ -54,8 +50,12 @@ def note_seen(session: Session, spec: WorkspaceSpec, workspace: Workspace) -> No
 
 
 def begin_reset(session: Session, place: Place) -> Reset:
-    """Write down the intent to reset: from here on both uuids are this workspace."""
-    machine = Machine.get_or_create(session, place.owner, place.course)
+    """Write down the intent to reset: from here on both uuids are this workspace.
+
+    Raises:
+        Unavailable: the course has no base to clone from.
+    """
+    machine = _ensure_machine(session, place)
     if machine.previous_uuid is None:
         machine.previous_uuid, machine.uuid = machine.uuid, str(uuid4())
     machine.base = place.course.base or machine.base
@@ -97,7 +97,7 @@ def find_unprepared(session: Session, limit: int = 50) -> list[WorkspaceSpec]:
         .outerjoin(ready, (ready.user_id == User.id) & (ready.course_id == Course.id))
         .where(or_(ready.id.is_(None), ready.prepared_at.is_(None)))
         .where(~Course.archived, ~User.disabled, Course.base_machine_id.is_not(None))
-        .order_by(Course.id, User.id)
+        .order_by(func.random())  # so that those who cannot be prepared do not block the rest
         .limit(limit)
     )
     return [get_spec(session, Place(course, user)) for course, user in rows]
@@ -111,6 +111,13 @@ def ensure_base(session: Session, name: str, uuid: str | None = None) -> Machine
         session.add(base)
     base.uuid = uuid or base.uuid
     return base
+
+
+def _ensure_machine(session: Session, place: Place) -> Machine:
+    try:
+        return Machine.get_or_create(session, place.owner, place.course)
+    except LookupError as error:
+        raise Unavailable(NO_BASE) from error
 
 
 def _spec(machine: Machine, place: Place) -> WorkspaceSpec:

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from sqlalchemy.orm import Session
@@ -56,27 +58,27 @@ class Reconciler:
         servers = await self._hub.list_servers()
         for visit in await self._database.run(visits.find_open):
             arriving = utc_now() - visit.since < ARRIVING
-            if not visit.allowed:
-                await self._end(visit, "no longer allowed")
-            elif (visit.owner, visit.slug) not in servers and not arriving:
-                await self._end(visit, "stopped")
+            with _one_of_many(f"{visit.owner}/{visit.slug}"):
+                if not visit.allowed:
+                    await self._end(visit, "no longer allowed")
+                elif (visit.owner, visit.slug) not in servers and not arriving:
+                    await self._end(visit, "stopped")
         for server in servers.values():
-            await self._stop_if_forbidden(server)
+            with _one_of_many(f"{server.username}/{server.name}"):
+                await self._stop_if_forbidden(server)
         for reset in await self._database.run(machines.find_resets):
             await self._settle(reset)
         await self._sweep()
 
     async def enforce(self, slug: str, username: str) -> None:
         """Make the present rules count for one workspace at once, after its owner was dropped."""
-        try:
+        with _one_of_many(f"{username}/{slug}"):
             for visit in await self._database.run(visits.find_open, slug, username):
                 if not visit.allowed:
                     await self._end(visit, "no longer allowed")
             server = await self._hub.get_server(username, slug)
             if server and server.active:
                 await self._stop_if_forbidden(server)
-        except ServiceError as error:
-            log.warning("%s/%s is left for the next minute: %s", username, slug, error)
         self._preparation.wake()
 
     async def _end(self, visit: visits.Visit, reason: str) -> None:
@@ -103,6 +105,15 @@ class Reconciler:
                 log.info("Deleted %s, a clone that was never finished", name)
         except LXDError as error:
             log.warning("Unfinished clones are left for the next minute: %s", error.detail)
+
+
+@contextmanager
+def _one_of_many(workspace: str) -> Iterator[None]:
+    """Let a fault with one workspace not keep the others waiting."""
+    try:
+        yield
+    except ServiceError as error:
+        log.warning("%s is left for the next minute: %s", workspace, error)
 
 
 def _is_forbidden(session: Session, username: str, slug: str) -> bool:

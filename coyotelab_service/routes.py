@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from jupyterhub._data import DATA_FILES_PATH
-from jupyterhub.services.auth import HubOAuthCallbackHandler
 from tornado.web import RequestHandler, StaticFileHandler
 
 from .handlers import account, api, courses, downloads, workspaces
@@ -27,7 +26,7 @@ PAGES: dict[str, type[RequestHandler]] = {
     WORKSPACE: workspaces.OpenPage,
     "account/tokens": account.TokensPage,
     "logout": account.LogoutPage,
-    "oauth_callback": HubOAuthCallbackHandler,
+    "oauth_callback": account.LoginCallback,
 }
 API: dict[str, type[RequestHandler]] = {
     "api/health": api.HealthApi,

@@ -58,20 +58,19 @@ def find_open(session: Session, slug: str = "", owner: str = "") -> list[Visit]:
     ]
 
 
-def list_recent(session: Session, slug: str, owner: str, limit: int = 5) -> list[Visit]:
-    """Return the latest visits to a workspace, ended or not, for its owner to see."""
+def list_recent(
+    session: Session, slug: str, owner: str, limit: int = 5
+) -> list[tuple[str, datetime]]:
+    """Return who visited a workspace last and when, ended or not, for its owner to see."""
     query = (
-        select(AuditEvent)
+        select(AuditEvent.actor, AuditEvent.created_at)
         .join(User, User.id == AuditEvent.owner_id)
         .join(Course, Course.id == AuditEvent.course_id)
         .where(Course.slug == slug, User.username == owner, AuditEvent.action == ENTERED)
         .order_by(AuditEvent.id.desc())
         .limit(limit)
     )
-    return [
-        Visit(event.actor, owner, slug, event.created_at, _allowed(session, event, slug, owner))
-        for event in session.scalars(query)
-    ]
+    return [(visitor, since) for visitor, since in session.execute(query)]
 
 
 def _allowed(session: Session, event: AuditEvent, slug: str, owner: str) -> bool:

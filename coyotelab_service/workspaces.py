@@ -16,7 +16,7 @@ from . import audit, courses, machines, visits
 from .access import Person, Place, find_place
 from .archive import read_archive
 from .database import Database
-from .errors import Conflict, StartFailed, Unavailable
+from .errors import Conflict, NotFound, StartFailed, StopFailed, Unavailable
 from .hub_api import HubApi, HubError, ProgressEvent, Server
 from .rules import Action
 
@@ -75,7 +75,16 @@ class CourseWorkspaces:
         if visiting:
             await self._hub.ensure_user(person.username)
             await self._hub.grant_share(username, slug, person.username)
+            await self._ensure_still_allowed(person, slug, username)
         return _view(slug, username, await self._hub.get_server(username, slug))
+
+    async def _ensure_still_allowed(self, person: Person, slug: str, username: str) -> None:
+        # Who lost the right between our question and the share has had their visit ended already.
+        try:
+            await self._find(person, slug, username, Action.OPEN)
+        except NotFound:
+            await self._hub.revoke_share(username, slug, person.username)
+            raise
 
     async def follow(
         self, person: Person, slug: str, username: str
@@ -85,7 +94,7 @@ class CourseWorkspaces:
         server = await self._hub.get_server(username, slug)
         if server and server.pending == "stop":
             yield ProgressEvent(0, "Waiting for your machine to stop first")
-            await self._wait(username, slug, STOPPING, lambda server: not server.active)
+            await self._wait_until_stopped(username, slug)
             await self._hub.start(username, slug, place.course.name)
         try:
             async for event in self._hub.follow(username, slug):
@@ -106,13 +115,13 @@ class CourseWorkspaces:
         return _view(slug, username, await self._hub.get_server(username, slug))
 
     async def stop(self, person: Person, slug: str, username: str) -> WorkspaceView:
-        """Stop a workspace and return when it has stopped. Raises NotFound, StartFailed."""
+        """Stop a workspace and return when it has stopped. Raises NotFound, StopFailed."""
         await self._find(person, slug, username, Action.STOP, "stop")
         await self._stop(username, slug)
         return _view(slug, username, await self._hub.get_server(username, slug))
 
     async def restart(self, person: Person, slug: str, username: str) -> WorkspaceView:
-        """Stop a workspace and begin to start it again. Raises NotFound, StartFailed."""
+        """Stop a workspace and begin to start it again. Raises NotFound, StopFailed."""
         place = await self._find(person, slug, username, Action.RESTART, "restart")
         await self._stop(username, slug)
         await self._hub.start(username, slug, place.course.name)
@@ -198,7 +207,13 @@ class CourseWorkspaces:
 
     async def _stop(self, username: str, slug: str) -> None:
         await self._hub.stop(username, slug)
-        await self._wait(username, slug, STOPPING, lambda server: not server.active)
+        await self._wait_until_stopped(username, slug)
+
+    async def _wait_until_stopped(self, username: str, slug: str) -> None:
+        try:
+            await self._wait(username, slug, STOPPING, lambda server: not server.active)
+        except StartFailed as error:
+            raise StopFailed from error
 
     async def _wait(
         self, username: str, slug: str, seconds: float, reached: Callable[[Server], bool]

@@ -11,7 +11,7 @@ from typing import Any
 
 from . import instance_config as keys
 from .errors import Conflict, Foreign, LXDError, NotFound, OperationFailed
-from .lxd.instances import Instance, Instances
+from .lxd.instances import Instance, Instances, creating
 from .naming import free_address, kept_name, pending_prefix
 from .spec import WorkspaceSpec
 
@@ -114,7 +114,7 @@ class Clones:
         return swept
 
     async def _copy(self, spec: WorkspaceSpec, pending: str) -> None:
-        async with self._making, self._instances.creating():
+        async with self._making, creating(self._instances.lock):
             address = await self._find_address(pending)
             profile = (await self._get_profile())["devices"]
             devices = keys.workspace_devices(profile, address, spec.limits.disk)

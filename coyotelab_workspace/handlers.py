@@ -14,6 +14,7 @@ from coyotelab_workspace.hub_auth import (
     LoginFailed,
     Viewer,
     get_header_token,
+    is_embedded_elsewhere,
     is_same_origin,
 )
 
@@ -74,11 +75,7 @@ class Handler(RequestHandler):
         token = self.get_sent_token()
         if token is None:
             token = auth.read_token(self.get_cookie(self.context.settings.cookie))
-            if (
-                token is not None
-                and self.must_be_same_origin()
-                and not is_same_origin(self.request)
-            ):
+            if token is not None and self.is_foreign():
                 raise Refused(403, "Another site asked for this; it was not done.")
         viewer = await auth.identify(token) if token else None
         if viewer is None or token is None:
@@ -93,6 +90,12 @@ class Handler(RequestHandler):
     def get_sent_token(self) -> str | None:
         """A token the request itself brings; a cookie counts only without one."""
         return get_header_token(self.request)
+
+    def is_foreign(self) -> bool:
+        """Whether another site makes the browser ask for more than a page of its own."""
+        if self.must_be_same_origin():
+            return not is_same_origin(self.request)
+        return is_embedded_elsewhere(self.request)
 
     def must_be_same_origin(self) -> bool:
         """Whether a cookie alone is not enough: it changes something, or opens a socket."""

@@ -68,6 +68,13 @@ def is_same_origin(request: HTTPServerRequest) -> bool:
     return site == "same-origin"
 
 
+def is_embedded_elsewhere(request: HTTPServerRequest) -> bool:
+    """Whether another host's page asks for an image, script, frame or data, not for a page."""
+    site = request.headers.get("Sec-Fetch-Site", "none")
+    wanted = request.headers.get("Sec-Fetch-Dest", "document")
+    return site not in {"same-origin", "none"} and wanted != "document"
+
+
 def get_header_token(request: HTTPServerRequest) -> str | None:
     """The token of `Authorization: token|Bearer ...`."""
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -157,7 +164,6 @@ class HubAuth:
         then, viewer = self._cache.get(key, (-CACHE_SECONDS, None))
         if not fresh and time.monotonic() - then < CACHE_SECONDS:
             return viewer
-        self._cache.pop(key, None)
         model = await self._ask("/user", token)
         viewer = None
         if model is not None and isinstance(name := model.get("name"), str):
@@ -165,6 +171,7 @@ class HubAuth:
             granted = map(str, scopes) if isinstance(scopes, list) else ()
             viewer = Viewer(name, may_access(self.settings.access_scopes, granted))
         self._cache[key] = (time.monotonic(), viewer)
+        self._cache.move_to_end(key)
         while len(self._cache) > CACHE_ENTRIES:
             self._cache.popitem(last=False)
         return viewer

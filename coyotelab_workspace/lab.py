@@ -29,6 +29,7 @@ class Lab:
         self._account, self._command = account, command
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: asyncio.subprocess.Process | None = None
+        self._starting = asyncio.Lock()
 
     @property
     def path(self) -> str:
@@ -46,6 +47,7 @@ class Lab:
         if not self.is_running():
             return False
         with socket.socket(socket.AF_UNIX) as sock:
+            sock.setblocking(False)  # it may live and take no more connections
             return sock.connect_ex(self.path) == 0
 
     def has_failed(self) -> bool:
@@ -54,8 +56,11 @@ class Lab:
 
     async def ensure_started(self) -> None:
         """Start it unless it lives. Raises OSError when there is none to start."""
-        if self.is_running():
-            return
+        async with self._starting:
+            if not self.is_running():
+                await self._start()
+
+    async def _start(self) -> None:
         options = {
             "ServerApp.sock": self.path,
             "ServerApp.sock_mode": "0600",

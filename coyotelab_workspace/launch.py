@@ -7,25 +7,42 @@ Run by the spawner as root (`workspace-start`), or to start again from what was 
 import fcntl
 import json
 import os
+import re
 import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 STATE = Path("/var/lib/coyotelab")
 NAME = "coyotelab-srv"  # the server's own name in /proc/<pid>/comm
+HOST_NAME = re.compile("[a-z][a-z0-9-]{0,62}")
 OPENSSL = {"OPENSSL_CONF": "/dev/null"}  # the student's file is not ours to trip over
 
 
 def save_environment(environment: dict[str, str], folder: Path = STATE) -> None:
-    """Keep the environment for a later --resume, readable by root alone."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    new = folder / "environment.json.new"
-    new.unlink(missing_ok=True)
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(environment, file)
-    new.rename(folder / "environment.json")
+    """Keep the environment for a later --resume, readable by root alone.
+
+    On a disk that is full nothing is kept; the server starts all the same, to make room from.
+    """
+    saved, new = folder / "environment.json", folder / "environment.json.new"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new.unlink(missing_ok=True)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(environment, file)
+        new.rename(saved)
+    except OSError:
+        with suppress(OSError):  # an old one has a token that has ended
+            saved.unlink()
+
+
+def set_host_name(name: str) -> None:
+    """Name the machine after the Hub's server, so that a prompt says coyote@cs101."""
+    if HOST_NAME.fullmatch(name):
+        with suppress(OSError):
+            socket.sethostname(name)
 
 
 def get_saved_environment(folder: Path = STATE) -> dict[str, str] | None:
@@ -86,7 +103,10 @@ def detach(log: Path) -> bool:
     os.setsid()
     Path("/proc/self/comm").write_text(NAME)
     null = os.open("/dev/null", os.O_RDONLY)
-    out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+    try:
+        out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+    except OSError:
+        out = os.open("/dev/null", os.O_WRONLY)
     for target, source in ((0, null), (1, out), (2, out)):
         os.dup2(source, target)
     os.close(null)
@@ -108,6 +128,7 @@ def main(arguments: list[str]) -> None:
     fcntl.flock(lock, fcntl.LOCK_EX)
     from coyotelab_workspace import account, network
 
+    set_host_name(environment.get("JUPYTERHUB_SERVER_NAME", ""))
     if environment.get("COYOTELAB_ADDRESS"):
         network.ensure_address(environment["COYOTELAB_ADDRESS"], environment["COYOTELAB_GATEWAY"])
         network.ensure_resolver(environment["COYOTELAB_GATEWAY"])

@@ -1,5 +1,6 @@
 """Gives eth0 its address and default route by kernel calls, with no program of the base."""
 
+import contextlib
 import errno
 import fcntl
 import ipaddress
@@ -69,12 +70,13 @@ def ensure_address(address: str, gateway: str, device: str = "eth0") -> None:
 
 
 def ensure_resolver(nameserver: str, path: Path = Path("/etc/resolv.conf")) -> None:
-    """Name the resolver, unless the student wrote a file of their own."""
+    """Name the resolver, unless the student wrote a file of their own or there is no room."""
     text = f"{MARK}\nnameserver {nameserver}\n"
     if path.exists() and not path.read_text(errors="replace").startswith(MARK):
         return
     if path.exists() and path.read_text() == text:
         return
     new = path.with_name(".resolv.conf.coyotelab")
-    new.write_text(text)
-    new.replace(path)
+    with contextlib.suppress(OSError):
+        new.write_text(text)
+        new.replace(path)

@@ -128,5 +128,5 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         rows = [f"{r['name']} {r['status']} {dict(r['config'])}" for r in records]
         report.sections.append(("instances in the test project", "\n".join(rows)))
     running = getattr(item, "funcargs", {}).get("site")
-    if report.when == "call" and report.failed and running:
+    if report.when == "call" and report.failed and isinstance(running, Site):
         report.sections.append(("logs of the site", running.get_logs()))

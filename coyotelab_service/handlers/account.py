@@ -1,10 +1,17 @@
 """Pages of one's own account: tokens for the REST API, and logging out."""
 
+from typing import Any
+
+from jupyterhub.services.auth import HubOAuthCallbackHandler
 from wtforms import Form, SelectField, StringField
 from wtforms.validators import Length
 
 from ..tokens import DAYS, make_token
 from .base import PageHandler
+
+LOGIN_FAILED = (
+    "The login did not come to its end, or took too long. Go to your courses to try again."
+)
 
 
 class TokenForm(Form):
@@ -55,6 +62,17 @@ class TokensPage(PageHandler):
             form.purpose.data or "",
         )
         self.write_page("tokens.html", form=form, token=token)
+
+
+class LoginCallback(HubOAuthCallbackHandler, PageHandler):
+    """The way back from the Hub's login."""
+
+    async def prepare(self) -> None:
+        """Let everybody: who it is turns out here."""
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Say what to do; which part of the login did not fit is in the log."""
+        self.write_problem(status_code, LOGIN_FAILED)
 
 
 class LogoutPage(PageHandler):

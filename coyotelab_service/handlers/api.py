@@ -52,7 +52,10 @@ class ApiHandler(Handler):
             raise Invalid(NOT_JSON)
         if not isinstance(body.get(name), kind):
             raise Invalid(f'The JSON object needs "{name}", of type {TYPES[kind]}.')
-        return body[name]
+        value = body[name]
+        if isinstance(value, str) and not value.isprintable():
+            raise Invalid(f'"{name}" has characters that are not possible there.')
+        return value
 
     def reply(self, body: Any, status: int = 200) -> None:
         """Write an answer."""
@@ -157,7 +160,7 @@ class EnrollmentsApi(ApiHandler):
         student: StudentView = await self.services.run(
             enrollments.enroll, self.person, slug, username
         )
-        await self.services.reconciler.enforce(slug, username)
+        await self.services.reconciler.enforce(slug, student.username)
         self.reply(asdict(student), 201)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from jupyterhub.services.auth import HubOAuthenticated, UserNotAllowed
+from tornado.httputil import HTTPServerRequest
 from tornado.iostream import StreamClosedError
 from tornado.web import Finish, HTTPError, RequestHandler
 
@@ -55,15 +56,23 @@ class Handler(HubOAuthenticated, RequestHandler):
 
     def set_default_headers(self) -> None:
         """Say what a browser may do with any answer of ours."""
-        # A form may end at a workspace, which has a host of its own beside ours.
+        # A form may end at a workspace, which has a host of its own beside ours, by way of the
+        # Hub, to log in there.
         beside = urlsplit(self.services.public_url).netloc.partition(".")[2]
-        targets = f"'self' *.{beside}" if beside else "'self'"
+        targets = f"'self' {beside} *.{beside}" if beside else "'self'"
         policy = POLICY | {"form-action": targets}
         self.set_header("Content-Security-Policy", "; ".join(map(" ".join, policy.items())))
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Referrer-Policy", "same-origin")
         self.set_header("Cross-Origin-Opener-Policy", "same-origin")
         self.set_header("Cache-Control", "no-store")
+
+    def decode_argument(self, value: bytes, name: str | None = None) -> str:
+        """Return a part of the address or a field as text; no database takes a NUL."""
+        text = super().decode_argument(value, name)
+        if "\0" in (text or ""):  # None for a part that is optional
+            raise HTTPError(400)
+        return text
 
     async def identify(self) -> Person | None:
         """Return who asks, by token or cookie; None when that is nobody the Hub lets in here."""
@@ -125,6 +134,8 @@ class PageHandler(Handler):
         if not self.services.is_own_host(self.request.host):
             self.redirect(self.services.find_own_url(self.request.uri or "/"))
             raise Finish
+        if is_embedded_elsewhere(self.request):
+            raise Refused
         person = await self.identify()
         if person is None:
             if self.request.method not in ("GET", "HEAD"):
@@ -167,6 +178,16 @@ class MissingPage(PageHandler):
             self.redirect(self.services.find_own_url(self.request.uri or "/"))
             raise Finish
         raise NotFound
+
+
+def is_embedded_elsewhere(request: HTTPServerRequest) -> bool:
+    """Tell whether another host's page asks for an image, a frame or data, not for a page.
+
+    Students write such pages, on hosts beside ours, and opening a workspace is a GET.
+    """
+    site = request.headers.get("Sec-Fetch-Site", "none")
+    wanted = request.headers.get("Sec-Fetch-Dest", "document")
+    return site not in ("same-origin", "none") and wanted != "document"
 
 
 def find_status(error: ServiceError) -> int:

@@ -39,11 +39,12 @@ class ProgressStream(PageHandler):
         """Send them until the start has come to an end or the browser has gone."""
         username = username or self.person.username
         events = self.services.workspaces.follow(self.person, slug, username)
-        first = await anext(events)  # an error so far is an answer of its own
+        first = await anext(events, None)  # an error so far is an answer of its own
         self.set_header("Content-Type", "text/event-stream")
         self.set_header("X-Accel-Buffering", "no")
         try:
-            await self._send(asdict(first))
+            if first:
+                await self._send(asdict(first))
             async for event in events:
                 await self._send(asdict(event))
         except StreamClosedError:

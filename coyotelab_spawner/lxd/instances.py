@@ -5,7 +5,7 @@ import contextlib
 import fcntl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ..errors import NotFound, OperationFailed, TimedOut
@@ -33,7 +33,7 @@ class Instances:
 
     def __init__(self, connection: Connection) -> None:
         self.project = connection.project
-        self._lock = connection.credentials / "client.crt"
+        self.lock = connection.credentials / "client.crt"
         self._lxd = LXDClient(connection)
 
     async def get(self, name: str) -> Instance | None:
@@ -53,21 +53,6 @@ class Instances:
         """Return LXD's record of a profile: its config and its devices by name."""
         record: Mapping[str, Any] = await self._lxd.read("profiles", profile)
         return record
-
-    @contextlib.asynccontextmanager
-    async def creating(self) -> AsyncIterator[None]:
-        """Let one process of this host at a time create instances of the project.
-
-        Whoever looks for a free address must see the one before; and LXD 5.0 gives two isolated
-        instances that are created at once the same user ids, or ids the host does not grant. The
-        kernel takes the lock back from a process that is killed.
-        """
-        if not self._lock.exists():  # over a unix socket there is no certificate
-            yield
-            return
-        with self._lock.open("rb") as file:
-            await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
-            yield
 
     async def create(self, body: dict[str, Any]) -> None:
         """Create an instance; raises Conflict when the name or address is taken."""
@@ -155,3 +140,22 @@ async def _patiently(ask: Callable[[], Awaitable[Any]], deadline: float = SHORT_
             if BUSY not in error.detail or time.monotonic() >= end:
                 raise
         await asyncio.sleep(BUSY_INTERVAL)
+
+
+@contextlib.asynccontextmanager
+async def creating(lock: Path) -> AsyncIterator[None]:
+    """Let one process of this host at a time create instances of a project.
+
+    Whoever looks for a free address must see the one before; and LXD 5.0 gives two isolated
+    instances that are created at once the same user ids, or ids the host does not grant. The
+    kernel takes the lock back from a process that is killed.
+
+    Args:
+        lock: a file that the processes share; without one (over a unix socket) nobody waits.
+    """
+    if not lock.exists():
+        yield
+        return
+    with lock.open("rb") as file:
+        await asyncio.to_thread(fcntl.flock, file, fcntl.LOCK_EX)
+        yield

@@ -150,11 +150,12 @@ class Browser:
         fields: dict[str, str] | None = None,
         mode: str = "navigate",
         host: str = OWN_HOST,
+        **more: str,
     ) -> Answer:
-        answer = await self._send(method, PREFIX + path, fields, mode, host)
+        answer = await self._send(method, PREFIX + path, fields, mode, host, **more)
         if "/oauth2/authorize" in answer.location:
             await self._log_in(answer.location)
-            answer = await self._send(method, PREFIX + path, fields, mode, host)
+            answer = await self._send(method, PREFIX + path, fields, mode, host, **more)
         return answer
 
     async def _log_in(self, authorize: str) -> None:
@@ -166,10 +167,18 @@ class Browser:
         assert answer.status == 302, answer.text
 
     async def _send(
-        self, method: str, path: str, fields: dict[str, str] | None, mode: str, host: str
+        self,
+        method: str,
+        path: str,
+        fields: dict[str, str] | None,
+        mode: str,
+        host: str,
+        site: str = "same-origin",
+        dest: str = "document",
     ) -> Answer:
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
-        headers = {"Host": host, "Sec-Fetch-Mode": mode, "Sec-Fetch-Site": "same-origin"}
+        headers = {"Host": host, "Sec-Fetch-Mode": mode, "Sec-Fetch-Site": site}
+        headers |= {"Sec-Fetch-Dest": dest}
         headers |= {"Cookie": cookie} if cookie else {}
         data = None
         if fields is not None:

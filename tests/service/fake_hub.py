@@ -5,6 +5,7 @@ Stateful, and as strict as the real one where the service relies on it.
 
 import asyncio
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -23,6 +24,8 @@ class FakeServer:
     title: str = ""
     archive: bytes = b"PK-a-zip"
     broken: bool = False  # the archive ends in the middle
+    stuck: bool = False  # a stop has no effect
+    refusing: bool = False  # a stop is answered by an error
 
 
 @dataclass
@@ -37,6 +40,8 @@ class FakeHub:
     failure: str = ""  # what a start fails with
     instant: bool = False  # whether a start is done at once
     down: bool = False
+    silent: asyncio.Event | None = None  # a progress stream says nothing, and ends with this
+    granting: Callable[[], None] | None = None  # happens just before a share is made
     url: str = ""
     browser: str = ""  # who is logged in at the Hub in the one browser there is
     http: HTTPServer | None = None
@@ -183,7 +188,10 @@ class Server(Base):
 
     def delete(self, username: str, name: str) -> None:
         self.require_service()
-        self.find(username, name).state = "stopped"
+        server = self.find(username, name)
+        if server.refusing:
+            raise HTTPError(500)
+        server.state = server.state if server.stuck else "stopped"
         self.set_status(204)
 
 
@@ -195,6 +203,9 @@ class Progress(Base):
             return self.send(progress=100, ready=True, message="ready")
         if server.state != "spawn":
             raise HTTPError(400, "not starting")
+        if self.hub.silent:
+            await self.hub.silent.wait()
+            return None
         self.send(progress=30, message="Making your machine", html_message="<b>no</b>")
         self.write("\n\n")
         await self.flush()
@@ -213,6 +224,8 @@ class Shares(Base):
     def post(self, owner: str, server: str) -> None:
         self.require_service()
         self.find(owner, server)
+        if self.hub.granting:
+            self.hub.granting()
         if self.body["user"] not in self.hub.users:
             raise HTTPError(400, "No such user")
         assert self.body["scopes"] == [f"access:servers!server={owner}/{server}"]

@@ -1,8 +1,11 @@
 """Accounts, logging in, and what the spawner is told about them."""
 
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tornado.web import HTTPError
 
 from coyotelab_service import accounts, machines
 from coyotelab_service.authenticator import CoyoteAuthenticator
@@ -168,3 +171,11 @@ async def test_what_was_seen_is_never_made_anew(
         unprepared = {found.name for found in machines.find_unprepared(session)}
     assert unprepared.isdisjoint({spec.name, other.name}) and unprepared
     assert utc_now().tzinfo
+
+
+async def test_a_database_that_is_gone_logs_nobody_out(tmp_path: Path) -> None:
+    lost = CoyoteAuthenticator(db_url=f"sqlite:///{tmp_path}/no/such/folder/x.sqlite")
+    assert await lost.refresh_user(SimpleNamespace(name="student1")) is True
+    with pytest.raises(HTTPError) as refused:
+        await log_in(lost, "student1", PASSWORD)
+    assert refused.value.status_code == 503 and "does not answer" in str(refused.value)

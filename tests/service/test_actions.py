@@ -2,9 +2,10 @@
 
 import asyncio
 
+import pytest
 from sqlalchemy import select
 
-from coyotelab_service import machines
+from coyotelab_service import machines, workspaces
 from coyotelab_service.access import Place
 from coyotelab_service.orm import AuditEvent, Course, Machine, User
 from coyotelab_spawner.errors import OperationFailed, Unreachable
@@ -103,3 +104,22 @@ async def test_two_resets_at_once_are_one(site: Site) -> None:
     assert second.status == 409
     site.lxd.gate.set()
     assert (await first).status == 200
+
+
+async def test_a_course_without_a_base_says_so(site: Site) -> None:
+    with site.database.transaction() as session:
+        course = Course.get(session, "cs101")
+        assert course
+        course.base = None
+    answer = await site.browser("student1").submit(RESET)
+    assert answer.status == 503 and "no base machine yet" in answer.text
+
+
+async def test_a_machine_that_does_not_stop_is_said_so(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspaces, "STOPPING", 0.1)
+    site.hub.server("student1", "cs101", "ready").stuck = True
+    answer = await site.api("POST", "courses/cs101/workspaces/student1/stop", "student1")
+    assert answer.status == 503
+    assert answer.json()["detail"].startswith("The workspace could not be stopped.")

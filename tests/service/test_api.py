@@ -121,3 +121,9 @@ async def test_health_and_openapi_are_for_everybody(site: Site) -> None:
         f"/{STUDENT1}/archive".replace("cs101", "{slug}").replace("student1", "{username}")
         in (document["paths"])
     )
+
+
+async def test_a_name_is_known_however_it_is_typed(site: Site) -> None:
+    body = {"username": " Student3"}
+    new = await site.api("POST", "courses/cs101/enrollments", "instructor1", body)
+    assert new.status == 201 and new.json()["username"] == "student3"

@@ -7,6 +7,7 @@ import pytest
 from alembic import command
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from coyotelab_service import demo
 from coyotelab_service.database import (
@@ -115,10 +116,7 @@ def test_the_audit_log_is_only_added_to(database: Database) -> None:
 async def test_many_writers_at_once_all_succeed(database: Database) -> None:
     import asyncio
 
-    def count_up(session: object) -> None:
-        from sqlalchemy.orm import Session
-
-        assert isinstance(session, Session)
+    def count_up(session: Session) -> None:
         user = User.get(session, "student1")
         assert user
         user.name = str(int(user.name or "0") + 1) if user.name.isdigit() else "1"
@@ -133,3 +131,28 @@ async def test_a_database_that_is_gone_is_said_so(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/no/such/folder/x.sqlite")
     with pytest.raises(DatabaseUnavailable, match="does not answer"):
         await database.run(ping)
+
+
+async def test_a_row_that_somebody_else_made_meanwhile_is_found(database: Database) -> None:
+    tries: list[Session] = []
+
+    def make(session: Session) -> str:
+        tries.append(session)
+        if len(tries) == 1:  # as PostgreSQL has it: not seen when asked, there when written
+            session.add(User(username="student1"))
+            session.flush()
+        found = User.get(session, "student1")
+        assert found
+        return found.username
+
+    assert await database.run(make) == "student1" and len(tries) == 2
+
+
+def test_an_empty_cookie_secret_is_made_again(tmp_path: Path) -> None:
+    from coyotelab_service.app import ServiceApp
+
+    file = tmp_path / "cookie_secret"
+    file.touch()
+    first = ServiceApp(cookie_secret_file=str(file))._cookie_secret()
+    assert len(first) == 32
+    assert ServiceApp(cookie_secret_file=str(file))._cookie_secret() == first

@@ -24,7 +24,7 @@ async def test_headers(site: Site) -> None:
         policy = headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy and "script-src 'self'" in policy
         assert "frame-ancestors 'none'" in policy and "unsafe" not in policy
-        assert "form-action 'self' *.coyote.test:8000" in policy
+        assert "form-action 'self' coyote.test:8000 *.coyote.test:8000" in policy
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Cache-Control"] == "no-store"
 
@@ -104,3 +104,48 @@ async def test_static_files_are_served_and_nothing_beside_them(site: Site) -> No
     for path in ("static/coyotelab.css", "hub-static/css/style.min.css", "static/logo.svg"):
         assert (await browser.get(path)).status == 200
     assert (await browser.get("hub-static/..%2f..%2fx")).status in (403, 404)
+
+
+@pytest.mark.parametrize("dest", ["image", "iframe", "script", "empty"])
+@pytest.mark.parametrize("origin", ["same-site", "cross-site"])
+async def test_nothing_is_opened_from_inside_another_page(
+    site: Site, origin: str, dest: str
+) -> None:
+    teacher = site.browser("instructor1")
+    await teacher.get()
+    for path in ("workspaces/cs101/student1", "workspaces/cs101/student1/download"):
+        answer = await teacher.get(path, site=origin, dest=dest)
+        assert answer.status == 403
+    assert not site.hub.servers and not site.hub.shares
+    assert (await teacher.get("workspaces/cs101/student1", site=origin)).status == 200, "a link"
+
+
+async def test_a_login_that_does_not_fit_is_a_sentence(site: Site) -> None:
+    for query in ("", "?error=access_denied", "?code=x&state=y", "?code=x"):
+        answer = await site.browser("student1").get(f"oauth_callback{query}")
+        assert answer.status in (400, 403)
+        assert "Go to your courses" in answer.text
+
+
+async def test_names_that_no_database_takes(site: Site) -> None:
+    student = site.browser("student1")
+    for path in ("courses/cs%00", "workspaces/%00/a", "courses/%ff"):
+        assert (await student.get(path)).status == 400
+        assert (await site.api("GET", path, "student1")).status in (400, 404)
+    for name in ("\0", "\ud800", "a\nb"):
+        body = {"username": name}
+        refused = await site.api("POST", "courses/cs101/enrollments", "instructor1", body)
+        assert refused.status == 400, refused.text
+
+
+def test_no_user_gets_the_host_of_another_or_of_the_service() -> None:
+    from jupyterhub.utils import subdomain_hook_idna
+
+    from coyotelab_service.accounts import USERNAME
+
+    names = ["coyotelab--service", "u-a--1234567", "a.b", "a_b", "a-b", "ab", "xn--a", "a" * 63]
+    assert all(USERNAME.fullmatch(name) for name in names)
+    hosts = {subdomain_hook_idna(name, "coyote.test", "user") for name in names}
+    assert len(hosts) == len(names)
+    assert subdomain_hook_idna("coyotelab", "coyote.test", "service") not in hosts
+    assert all(len(host.split(".")) == 3 and "_" not in host for host in hosts)

@@ -3,7 +3,10 @@
 import asyncio
 import json
 
-from coyotelab_service import visits
+import pytest
+
+from coyotelab_service import hub_api, visits
+from coyotelab_service.orm import User
 
 from .conftest import PREFIX, Browser, Site
 from .fake_hub import HOST
@@ -92,3 +95,42 @@ async def test_a_hub_that_is_down_is_said_so(site: Site) -> None:
     page = await student.get("workspaces/cs101/student1")
     assert page.status == 503
     assert "The Hub does not answer" in page.text and "Traceback" not in page.text
+
+
+async def test_who_is_dismissed_while_the_door_opens_stays_outside(site: Site) -> None:
+    def dismiss() -> None:
+        with site.database.transaction() as session:
+            teacher = User.get(session, "instructor1")
+            assert teacher
+            teacher.roles = 1
+
+    site.hub.granting = dismiss
+    answer = await site.browser("instructor1").get("workspaces/cs101/student1")
+    assert answer.status == 404 and not site.hub.shares
+
+
+async def test_many_who_follow_a_start_keep_nobody_waiting(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_api, "DEADLINE", 3.0)
+    site.hub.server("student1", "cs101", "spawn")
+    site.hub.silent = asyncio.Event()
+    path = "/hub/api/users/student1/servers/cs101/progress"
+
+    async def follow() -> list[hub_api.ProgressEvent]:
+        return [event async for event in site.services.hub.follow("student1", "cs101")]
+
+    followers = [asyncio.create_task(follow()) for _ in range(110)]
+    async with asyncio.timeout(5):
+        while site.hub.calls.count(f"GET {path}") < 110:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        assert await site.services.hub.get_server("student1", "cs101")
+    site.hub.silent.set()
+    assert await asyncio.gather(*followers) == [[]] * 110
+
+
+async def test_a_stream_that_ends_without_a_word_is_followed_again(site: Site) -> None:
+    site.hub.server("student1", "cs101", "spawn")
+    site.hub.silent = asyncio.Event()
+    site.hub.silent.set()
+    assert await events(site.browser("student1"), "workspaces/cs101/student1/progress") == []

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from coyotelab_service import reconciler, visits
+from coyotelab_service import machines, reconciler, visits
 from coyotelab_service.database import Database
 from coyotelab_service.orm import Course, Enrollment, Machine, User
 from coyotelab_spawner.errors import Foreign, Unreachable
@@ -104,3 +104,17 @@ async def test_unfinished_clones_are_swept(site: Site) -> None:
     site.lxd.unfinished = ["new-0123-abcd"]
     await site.services.reconciler.run_once()
     assert site.lxd.unfinished == []
+
+
+async def test_one_server_that_cannot_be_stopped_does_not_shield_the_others(site: Site) -> None:
+    drop_behind_its_back(site.database)
+    drop_behind_its_back(site.database, "student2")
+    site.hub.server("student1", "cs101", "ready").refusing = True
+    site.hub.server("student2", "cs101", "ready")
+    await site.services.reconciler.run_once()
+    assert site.hub.servers["student2", "cs101"].state == "stopped"
+
+
+async def test_those_who_cannot_be_prepared_do_not_block_the_others(site: Site) -> None:
+    found = [await site.database.run(machines.find_unprepared, 1) for _ in range(60)]
+    assert len({spec.name for [spec] in found}) > 1

@@ -1,6 +1,10 @@
 """lab/: a stand-in for JupyterLab behind the real proxy; nothing of the Hub reaches it."""
 
+import asyncio
+import contextlib
 import json
+import os
+import socket
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -155,3 +159,24 @@ async def test_a_lab_that_cannot_start_says_so(student: Browser, context: Contex
     await eventually(context.lab.has_failed)
     reply = await student.fetch(f"{LAB}?again=1")
     assert reply.code == 500 and b"could not be started" in reply.body
+
+
+async def test_two_who_ask_at_once_get_one(context: Context):
+    await asyncio.gather(*(context.lab.ensure_started() for _ in range(3)))
+    assert count_children_with(context.lab.path) == 1
+
+
+def count_children_with(argument: str) -> int:
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    commands = [Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children]
+    return sum(argument.encode() in command for command in commands)
+
+
+async def test_one_that_takes_no_more_connections_stops_nobody(student, context: Context):
+    context.lab._command = (sys.executable, "-c", "import time; time.sleep(30)")
+    with socket.socket(socket.AF_UNIX) as full, contextlib.ExitStack() as waiting:
+        full.bind(context.lab.path)
+        full.listen(0)
+        waiting.enter_context(socket.socket(socket.AF_UNIX)).connect(context.lab.path)
+        await context.lab.ensure_started()
+        assert not context.lab.is_ready()

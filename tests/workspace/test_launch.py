@@ -1,7 +1,9 @@
 """The launcher's parts, and the launcher itself in name spaces of its own where that may be."""
 
+import errno
 import json
 import os
+import socket
 import stat
 import subprocess
 import sys
@@ -25,6 +27,27 @@ def test_environment_is_kept_for_root_alone(tmp_path: Path):
     assert stat.S_IMODE(mode) == 0o600 and stat.S_IMODE(folder.stat().st_mode) == 0o700
     (folder / "environment.json").write_text("[1")
     assert launch.get_saved_environment(folder) is None
+
+
+def test_a_full_disk_does_not_keep_anybody_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    launch.save_environment({"JUPYTERHUB_API_TOKEN": "old"}, tmp_path)
+
+    def full(*_arguments: object) -> None:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    monkeypatch.setattr(json, "dump", full)
+    monkeypatch.setattr(Path, "write_text", full)
+    launch.save_environment({"JUPYTERHUB_API_TOKEN": "new"}, tmp_path)
+    assert launch.get_saved_environment(tmp_path) is None, "the old token is no good any more"
+    network.ensure_resolver("10.0.0.1", tmp_path / "resolv.conf")
+
+
+def test_the_machine_is_named_after_the_server(monkeypatch: pytest.MonkeyPatch):
+    names: list[str] = []
+    monkeypatch.setattr(socket, "sethostname", names.append)
+    for name in ("cs101", "a-b", "", "CS", "1a", "a b", "a.b", "a\n", "a" * 64, "ä"):
+        launch.set_host_name(name)
+    assert names == ["cs101", "a-b"]
 
 
 def test_older_servers_are_ended():
@@ -115,7 +138,7 @@ def test_settings(environment: dict[str, str]):
 
 
 INSIDE = """
-import json, os, subprocess, sys, time, urllib.request
+import json, os, socket, subprocess, sys, time, urllib.request
 def run(*command):
     return subprocess.run(command, capture_output=True, text=True).stdout
 run("ip", "link", "add", "eth0", "type", "veth", "peer", "name", "peer0")
@@ -142,12 +165,13 @@ servers = launch.find_servers()
 state = open(f"/proc/{servers[0]}/status").read() if servers else ""
 print(json.dumps({"none_saved": none_saved, "seen": seen, "servers": len(servers),
     "uid": state.partition("Uid:")[2].split()[0], "address": run("ip", "-4", "-o", "addr"),
-    "route": run("ip", "route"), "log": open("/var/lib/coyotelab/server.log").read()}))
+    "route": run("ip", "route"), "host": socket.gethostname(),
+    "log": open("/var/lib/coyotelab/server.log").read()}))
 """
 
 
 def test_the_launcher_in_its_own_name_spaces(environment: dict[str, str]):
-    spaces = ["unshare", "-m", "-n", "-p", "-f", "--mount-proc", "--kill-child"]
+    spaces = ["unshare", "-m", "-n", "-u", "-p", "-f", "--mount-proc", "--kill-child"]
     if subprocess.run([*spaces, "true"], capture_output=True).returncode:
         pytest.skip("this machine does not let us make name spaces")
     open_to_all = all(folder.stat().st_mode & 5 == 5 for folder in (ROOT, *ROOT.parents))
@@ -171,4 +195,5 @@ def test_the_launcher_in_its_own_name_spaces(environment: dict[str, str]):
     assert len(set(found["seen"])) == 3 and found["servers"] == 1  # each replaced the one before
     assert (found["uid"] != "0") is open_to_all and found["log"] == ""
     assert "inet 10.157.3.4/20" in found["address"] and "inet 127.0.0.1/8" in found["address"]
+    assert found["host"] == "cs101"
     assert "default via 10.157.0.1 dev eth0" in found["route"]

@@ -216,6 +216,7 @@ async def test_revoked_while_a_socket_is_open(browser: Browser, hub: FakeHub, co
     hub.status = 503
     await context.watch.check()  # an outage closes nothing
     assert context.terminals.terminals["1"].clients != []
+    assert (await visitor.fetch(TERMINALS)).code == 200, "what the Hub said last still counts"
     hub.status = 0
     for token, model in list(hub.tokens.items()):
         if model["name"] == "instructor1":

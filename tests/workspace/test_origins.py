@@ -85,3 +85,15 @@ async def test_readiness_needs_no_login_and_no_hub(browser: Browser, hub: FakeHu
 async def test_unknown_paths(browser: Browser, path: str):
     reply = await browser.fetch(path)
     assert reply.code in {403, 404} and b"Traceback" not in reply.body
+
+
+@pytest.mark.parametrize("path", ["", "archive", "api/terminals", "lab/files/own.js"])
+async def test_other_pages_embed_nothing_of_ours(browser: Browser, path: str):
+    await browser.log_in()
+    for site in ("same-site", "cross-site"):
+        headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"}
+        for wanted in ("script", "image", "iframe"):
+            reply = await browser.fetch(PREFIX + path, headers=headers | {"Sec-Fetch-Dest": wanted})
+            assert reply.code == 403 and b"Another site" in reply.body
+    link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"}
+    assert (await browser.fetch(PREFIX, headers=link)).code == 200
