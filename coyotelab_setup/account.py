@@ -1,5 +1,6 @@
 """The system user the Hub, the proxy and the service run as."""
 
+import grp
 import pwd
 
 from .commands import run
@@ -22,3 +23,8 @@ def ensure_account() -> str:
         )
         return "made"
     return "there"
+
+
+def get_group() -> int:
+    """Return the id of the system user's group."""
+    return grp.getgrnam(SYSTEM_USER).gr_gid

@@ -35,6 +35,17 @@ class Source:
         )
 
 
+def resolve(uri: str) -> str:
+    """Return a plain URI for one of apt's mirror methods, as Debian's cloud images have them."""
+    if not uri.startswith("mirror+file:"):
+        return uri.removeprefix("mirror+")
+    lines = Path("/", uri.removeprefix("mirror+file:").lstrip("/")).read_text().splitlines()
+    mirrors = [line.split()[0] for line in lines if line.strip() and line.lstrip()[0] != "#"]
+    if not mirrors:
+        raise SetupError(f"{uri} names no mirror.", MEND)
+    return mirrors[0]
+
+
 def parse_deb822(text: str) -> list[Source]:
     """Return the enabled binary sources of a .sources file."""
     found = []
@@ -46,7 +57,12 @@ def parse_deb822(text: str) -> list[Source]:
             signed = fields.get("signed-by", "").strip()
             rest = (fields.get("suites", "").split(), fields.get("components", "").split())
             found += [
-                Source(uri, tuple(rest[0]), tuple(rest[1]), signed if signed[:1] == "/" else "")
+                Source(
+                    resolve(uri),
+                    tuple(rest[0]),
+                    tuple(rest[1]),
+                    signed if signed[:1] == "/" else "",
+                )
                 for uri in fields.get("uris", "").split()
             ]
     return found
@@ -61,7 +77,9 @@ def parse_one_line(text: str) -> list[Source]:
             options, uri, suite, components = match.groups()
             signed = re.search(r"signed-by=(/\S+)", options or "")
             found.append(
-                Source(uri, (suite,), tuple(components.split()), signed[1] if signed else "")
+                Source(
+                    resolve(uri), (suite,), tuple(components.split()), signed[1] if signed else ""
+                )
             )
     return found
 

@@ -2,7 +2,7 @@
 
 import base64
 import datetime
-import shutil
+import os
 from pathlib import Path
 
 from cryptography import x509
@@ -10,9 +10,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from .account import get_group
 from .api import EngineAPI
 from .errors import SetupError
-from .plan import SYSTEM_USER, Plan
+from .plan import Plan
+from .secret_file import get_secret, write_secret
 
 YEARS = 10
 
@@ -50,13 +52,18 @@ def get_url(listening: str) -> str:
 def ensure_certificate(api: EngineAPI, plan: Plan) -> str:
     """Make the Hub's key and certificate, trusted for our project alone."""
     folder = plan.credentials
+    # Root's folder, which the Hub may only read: whoever takes the Hub over cannot lead root
+    # astray with links in it.
     folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    os.chown(folder, 0, get_group(), follow_symlinks=False)
+    folder.chmod(0o750)
     certificate, key = folder / "client.crt", folder / "client.key"
-    if not (certificate.exists() and key.exists()):
+    if not (get_secret(certificate) and get_secret(key)):
         make_certificate(certificate, key)
-    (folder / "server.crt").write_text(api.get("")["environment"]["certificate"])
-    for path in (folder, *folder.iterdir()):
-        shutil.chown(path, SYSTEM_USER, SYSTEM_USER)
+    write_secret(folder / "server.crt", api.get("")["environment"]["certificate"])
+    for path in (certificate, key, folder / "server.crt"):
+        os.chown(path, 0, get_group(), follow_symlinks=False)
+        path.chmod(0o640)
     return _ensure_trusted(api, plan, certificate)
 
 
@@ -95,15 +102,13 @@ def make_certificate(certificate: Path, key: Path) -> None:
         .not_valid_after(now + datetime.timedelta(days=365 * YEARS))
         .sign(secret, hashes.SHA384())
     )
-    certificate.write_bytes(built.public_bytes(serialization.Encoding.PEM))
-    key.touch(mode=0o600)
-    key.write_bytes(
-        secret.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
+    write_secret(certificate, built.public_bytes(serialization.Encoding.PEM).decode())
+    private = secret.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
     )
+    write_secret(key, private.decode())
 
 
 def remove_certificate(api: EngineAPI, plan: Plan) -> bool:

@@ -11,7 +11,7 @@ from .plan import Plan
 from .steps import Step
 
 OURS = ("credentials", "hub", "service", "cache", "log", "node", "venv")
-OUR_FILES = ("setup.json", "setup.new", "demo-password")
+OUR_FILES = ("setup.json", "setup.new", "demo-password", "proxy-token")
 
 
 def find_workspaces(plan: Plan) -> list[str]:

@@ -11,6 +11,7 @@ import sys
 
 from .plan import SYSTEM_USER, Plan
 from .sandbox import INSIDE, run_python
+from .secret_file import get_secret, write_secret
 
 FOLDERS = ("hub", "service")
 PASSWORD_FILE = "demo-password"
@@ -20,6 +21,7 @@ PASSWORD_VARIABLE = "COYOTELAB_DEMO_PASSWORD"
 def ensure_folders(plan: Plan) -> str:
     """Make the folders that only coyotelab may read, and the one for logs."""
     plan.log.mkdir(parents=True, exist_ok=True)
+    plan.state.chmod(plan.state.stat().st_mode | 0o011)  # coyotelab passes through it
     for name in FOLDERS:
         folder = plan.state / name
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -49,10 +51,9 @@ def get_demo_password(plan: Plan) -> str:
     if chosen := os.environ.get(PASSWORD_VARIABLE):
         return chosen
     file = plan.state / PASSWORD_FILE
-    if not file.exists():
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(9) + "\n")
-    return file.read_text().strip()
+    if not get_secret(file):
+        write_secret(file, secrets.token_urlsafe(9) + "\n")
+    return get_secret(file)
 
 
 def get_shown_password(plan: Plan) -> str:

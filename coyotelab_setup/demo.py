@@ -19,9 +19,10 @@ from .errors import SetupError
 from .machine import get_steps
 from .network import get_bridge
 from .packages import get_proxy_path
-from .plan import CHECKOUT, SYSTEM_USER, Plan, read_record
+from .plan import CHECKOUT, Plan, read_record
 from .process import Process
 from .sandbox import INSIDE, get_command, get_environment, get_python
+from .secret_file import get_secret, write_secret
 from .steps import Step
 
 HOST = "coyote.localhost"  # two labels: browsers refuse cookies for a bare localhost
@@ -84,12 +85,10 @@ def get_hub(plan: Plan, token: str) -> Process:
 
 def get_proxy_token(plan: Plan) -> str:
     """Return the secret between Hub and proxy, made once and kept (0600)."""
-    file = plan.state / "hub" / "proxy-token"
-    if not file.exists():
-        file.touch(mode=0o600)
-        file.write_text(secrets.token_hex(32))
-        shutil.chown(file, SYSTEM_USER, SYSTEM_USER)
-    return file.read_text()
+    file = plan.state / "proxy-token"  # root's; proxy and Hub have it in their environment
+    if not get_secret(file):
+        write_secret(file, secrets.token_hex(32))
+    return get_secret(file)
 
 
 def run_demo(plan: Plan) -> None:

@@ -40,11 +40,11 @@ def find_checks(plan: Plan) -> list[Check]:
 
 
 def check_system() -> Check:
-    """Debian or Ubuntu on a 64-bit PC or ARM."""
+    """Debian or Ubuntu on a 64-bit PC; the runtime is not built for ARM."""
     there = shutil.which("apt-get") is not None
     said = f"{platform.system()} {platform.machine()}, {'with' if there else 'no'} apt"
-    ok = platform.system() == "Linux" and there and platform.machine() in ("x86_64", "aarch64")
-    return Check("system", ok, said, "CoyoteLab is set up on 64-bit Debian or Ubuntu.")
+    ok = platform.system() == "Linux" and there and platform.machine() == "x86_64"
+    return Check("system", ok, said, "CoyoteLab is set up on Debian or Ubuntu, on x86-64.")
 
 
 def check_root() -> Check:

@@ -43,10 +43,12 @@ def ensure_runtime(plan: Plan, node_modules: Path) -> str:
     target = folder / "versions" / version
     if not target.exists():
         _fill(plan, target, node_modules)
-    before = _get_current(folder)
+    before = _get_version(folder, "current")
     if before != version:
-        _point_to(folder, version)
-    _remove_old(folder, keep={version, before})
+        if before:
+            _point(folder, "previous", before)
+        _point(folder, "current", version)
+    _remove_old(folder, keep={version, _get_version(folder, "previous")})
     return version
 
 
@@ -74,16 +76,16 @@ def find_siblings(plan: Plan) -> list[Path]:
     return [path for path in found if path != mine]
 
 
-def _get_current(folder: Path) -> str:
-    link = folder / "current"
+def _get_version(folder: Path, name: str) -> str:
+    link = folder / name
     return link.readlink().name if link.is_symlink() else ""
 
 
-def _point_to(folder: Path, version: str) -> None:
-    fresh = folder / "current.new"
+def _point(folder: Path, name: str, version: str) -> None:
+    fresh = folder / f"{name}.new"
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(Path("versions", version))
-    fresh.replace(folder / "current")
+    fresh.replace(folder / name)
 
 
 def _remove_old(folder: Path, keep: set[str]) -> None:

@@ -59,6 +59,10 @@ def _run(step: Step, output: TextIO) -> str:
     except SetupError as error:
         print("FAILED", file=output, flush=True)
         raise StepFailed(step, error) from error
+    except OSError as error:  # a full disk, a file system that is read-only
+        print("FAILED", file=output, flush=True)
+        reason = SetupError(f"{error}.", "Mend that, then run it again; it goes on from there.")
+        raise StepFailed(step, reason) from error
     return get_outcome(result, time.monotonic() - began)
 
 

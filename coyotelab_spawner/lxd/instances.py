@@ -33,7 +33,8 @@ class Instances:
 
     def __init__(self, connection: Connection) -> None:
         self.project = connection.project
-        self.lock = connection.credentials / "client.crt"
+        certificate = connection.credentials / "client.crt"
+        self.lock = certificate if certificate.exists() else None
         self._lxd = LXDClient(connection)
 
     async def get(self, name: str) -> Instance | None:
@@ -143,7 +144,7 @@ async def _patiently(ask: Callable[[], Awaitable[Any]], deadline: float = SHORT_
 
 
 @contextlib.asynccontextmanager
-async def creating(lock: Path) -> AsyncIterator[None]:
+async def creating(lock: Path | None) -> AsyncIterator[None]:
     """Let one process of this host at a time create instances of a project.
 
     Whoever looks for a free address must see the one before; and LXD 5.0 gives two isolated
@@ -153,7 +154,7 @@ async def creating(lock: Path) -> AsyncIterator[None]:
     Args:
         lock: a file that the processes share; without one (over a unix socket) nobody waits.
     """
-    if not lock.exists():
+    if lock is None:
         yield
         return
     with lock.open("rb") as file:

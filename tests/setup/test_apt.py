@@ -88,3 +88,13 @@ def test_no_debian_source_is_said_with_a_mend(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="no source of Debian's main archive") as caught:
         apt.get_base_sources(folder)
     assert "/etc/apt/sources.list" in caught.value.mend
+
+
+def test_a_cloud_image_s_list_of_mirrors_is_read(tmp_path):
+    mirrors = tmp_path / "debian.list"
+    mirrors.write_text("# ours\nhttp://mirror.example/debian\nhttp://other.example/debian\n")
+    stanza = f"Types: deb\nURIs: mirror+file://{mirrors}\nSuites: bookworm\nComponents: main\n"
+    assert apt.parse_deb822(stanza)[0].uri == "http://mirror.example/debian"
+    assert apt.parse_one_line(f"deb mirror+file:{mirrors} bookworm main")[0].uri == (
+        "http://mirror.example/debian"
+    )
