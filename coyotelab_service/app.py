@@ -130,7 +130,7 @@ class ServiceApp(Application):
             database=database,
             hub=hub,
             workspaces=workspaces,
-            reconciler=Reconciler(database, hub, workspaces, self.preparation),
+            reconciler=Reconciler(database, hub, workspaces, self.preparation, lxd),
             templates=jinja2.Environment(
                 loader=jinja2.PackageLoader(__package__),
                 autoescape=True,

@@ -1,5 +1,6 @@
 """What the database knows of each workspace's machine, and the spec the spawner makes it from."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
@@ -79,6 +80,12 @@ def find_resets(session: Session) -> list[Reset]:
     """Return the resets that have begun and not been settled."""
     rows = session.scalars(select(Machine).where(Machine.previous_uuid.is_not(None)))
     return [_reset(row, place) for row in rows if (place := _place(row))]
+
+
+def find_specs(session: Session, names: Collection[str]) -> list[WorkspaceSpec]:
+    """Return the workspaces whose instances have these names; others' names are left out."""
+    rows = session.scalars(select(Machine).where(Machine.name.in_(names)))
+    return [_spec(row, place) for row in rows if (place := _place(row))]
 
 
 def find_unprepared(session: Session, limit: int = 50) -> list[WorkspaceSpec]:

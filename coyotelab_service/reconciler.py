@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
 from coyotelab_spawner.errors import LXDError
+from coyotelab_spawner.spec import WorkspaceState
+from coyotelab_spawner.workspaces import Workspaces
 
 from . import machines, visits
 from .access import Person, find_place
@@ -35,11 +37,14 @@ class Reconciler:
         hub: HubApi,
         workspaces: CourseWorkspaces,
         preparation: Preparation,
+        lxd: Workspaces,
     ) -> None:
         self._database = database
         self._hub = hub
         self._workspaces = workspaces
         self._preparation = preparation
+        self._lxd = lxd
+        self._strays: set[str] = set()
 
     async def run(self, seconds: float) -> None:
         """Reconcile now and then every so many seconds, for ever."""
@@ -68,7 +73,11 @@ class Reconciler:
                 await self._stop_if_forbidden(server)
         for reset in await self._database.run(machines.find_resets):
             await self._settle(reset)
-        await self._sweep()
+        try:
+            await self._stop_strays(servers)
+            await self._sweep()
+        except LXDError as error:
+            log.warning("LXD is looked after in the next minute: %s", error.detail)
 
     async def enforce(self, slug: str, username: str) -> None:
         """Make the present rules count for one workspace at once, after its owner was dropped."""
@@ -99,12 +108,29 @@ class Reconciler:
         except LXDError as error:
             log.warning("The reset of %s is not settled: %s", reset.new.name, error.detail)
 
+    async def _stop_strays(self, servers: Collection[tuple[str, str]]) -> None:
+        """Stop machines that run while the Hub has no server for them, seen so twice.
+
+        They are left by a start that was given up and succeeded later, or a stop that LXD refused.
+        """
+        states = await self._lxd.list_states()
+        running = [name for name, state in states.items() if state is WorkspaceState.RUNNING]
+        strays = {
+            spec.name: spec
+            for spec in await self._database.run(machines.find_specs, running)
+            if (spec.user, spec.course) not in servers and not self._workspaces.is_resetting(spec)
+        }
+        for spec in strays.values():
+            if spec.name in self._strays:
+                server = await self._hub.get_server(spec.user, spec.course)
+                if server is None or not server.active:
+                    await self._lxd.stop(spec)
+                    log.info("Stopped %s, which the Hub did not know to run", spec.name)
+        self._strays = set(strays)
+
     async def _sweep(self) -> None:
-        try:
-            for name in await self._workspaces.sweep():
-                log.info("Deleted %s, a clone that was never finished", name)
-        except LXDError as error:
-            log.warning("Unfinished clones are left for the next minute: %s", error.detail)
+        for name in await self._lxd.sweep():
+            log.info("Deleted %s, a clone that was never finished", name)
 
 
 @contextmanager

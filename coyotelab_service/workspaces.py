@@ -162,10 +162,6 @@ class CourseWorkspaces:
         done = state is not WorkspaceState.FOREIGN
         await self._database.run(machines.end_reset, reset, done=done)
 
-    async def sweep(self) -> list[str]:
-        """Delete clones that a killed process left unfinished; return their names."""
-        return await self._lxd.sweep()
-
     def is_resetting(self, spec: WorkspaceSpec) -> bool:
         """Tell whether somebody waits for the reset of this workspace right now."""
         return f"{spec.user}/{spec.course}" in self._resetting

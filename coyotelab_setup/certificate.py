@@ -60,7 +60,9 @@ def ensure_certificate(api: EngineAPI, plan: Plan) -> str:
     certificate, key = folder / "client.crt", folder / "client.key"
     if not (get_secret(certificate) and get_secret(key)):
         make_certificate(certificate, key)
-    write_secret(folder / "server.crt", api.get("")["environment"]["certificate"])
+    theirs = api.get("")["environment"]["certificate"]
+    if get_secret(folder / "server.crt") != theirs.strip():
+        write_secret(folder / "server.crt", theirs)
     for path in (certificate, key, folder / "server.crt"):
         os.chown(path, 0, get_group(), follow_symlinks=False)
         path.chmod(0o640)
@@ -102,6 +104,7 @@ def make_certificate(certificate: Path, key: Path) -> None:
         .not_valid_after(now + datetime.timedelta(days=365 * YEARS))
         .sign(secret, hashes.SHA384())
     )
+    key.unlink(missing_ok=True)  # an old key beside a new certificate would look complete
     write_secret(certificate, built.public_bytes(serialization.Encoding.PEM).decode())
     private = secret.private_bytes(
         serialization.Encoding.PEM,

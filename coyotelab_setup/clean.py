@@ -11,7 +11,8 @@ from .plan import Plan
 from .steps import Step
 
 OURS = ("credentials", "hub", "service", "cache", "log", "node", "venv")
-OUR_FILES = ("setup.json", "setup.new", "demo-password", "proxy-token")
+SECRETS = ("demo-password", "proxy-token")
+OUR_FILES = ("setup.json", "setup.new", *SECRETS, *(f"{name}.new" for name in SECRETS))
 
 
 def find_workspaces(plan: Plan) -> list[str]:

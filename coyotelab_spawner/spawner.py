@@ -66,7 +66,7 @@ class LXDSpawner(Spawner):
     ).tag(config=True)
     lxd_credentials = Unicode(
         "/etc/coyotelab/credentials",
-        help="""Folder with `client.crt`, `client.key` (0600) and the daemon's `server.crt`, as
+        help="""Folder with `client.crt`, `client.key` and the daemon's `server.crt`, as
         `coyotelab setup` writes it. Unused with a unix socket.""",
     ).tag(config=True)
     policy_class = Type(

@@ -74,6 +74,13 @@ class FakeLXD:
     fault_after: bool = False
     gate: asyncio.Event | None = None
     unfinished: list[str] = field(default_factory=list)
+    running: list[str] = field(default_factory=list)
+
+    async def list_states(self) -> dict[str, WorkspaceState]:
+        return dict.fromkeys(self.running, WorkspaceState.RUNNING)
+
+    async def stop(self, spec: WorkspaceSpec) -> None:
+        self.running.remove(spec.name)
 
     async def sweep(self) -> list[str]:
         swept, self.unfinished = self.unfinished, []
@@ -251,7 +258,13 @@ async def site(
     services = app.make_services()
     workspaces = CourseWorkspaces(database, services.hub, lxd, hub.url)  # type: ignore[arg-type]
     preparation = Preparation(database, lxd, 0)  # type: ignore[arg-type]
-    reconciler = Reconciler(database, services.hub, workspaces, preparation)
+    reconciler = Reconciler(
+        database,
+        services.hub,
+        workspaces,
+        preparation,
+        lxd,  # type: ignore[arg-type]
+    )
     services = replace(services, database=database, workspaces=workspaces, reconciler=reconciler)
     socket, port = bind_unused_port()
     server = HTTPServer(app.make_application(services), xheaders=True, max_body_size=MAX_BODY)

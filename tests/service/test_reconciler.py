@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from coyotelab_service import machines, reconciler, visits
 from coyotelab_service.database import Database
@@ -118,3 +118,21 @@ async def test_one_server_that_cannot_be_stopped_does_not_shield_the_others(site
 async def test_those_who_cannot_be_prepared_do_not_block_the_others(site: Site) -> None:
     found = [await site.database.run(machines.find_unprepared, 1) for _ in range(60)]
     assert len({spec.name for [spec] in found}) > 1
+
+
+async def test_a_machine_the_hub_does_not_know_is_stopped_when_seen_twice(site: Site) -> None:
+    await site.preparation.run_once()
+    with site.database.transaction() as session:
+        owners = {
+            machine.name: machine.user.username
+            for machine in session.scalars(select(Machine).where(Machine.user_id.is_not(None)))
+            if machine.user and machine.course and machine.course.slug == "cs101"
+        }
+    stray = next(name for name, owner in owners.items() if owner == "student1")
+    served = next(name for name, owner in owners.items() if owner == "student2")
+    site.hub.server("student2", "cs101", "ready")
+    site.lxd.running = [stray, served, "somebody-elses"]
+    await site.services.reconciler.run_once()
+    assert stray in site.lxd.running, "it may just be starting"
+    await site.services.reconciler.run_once()
+    assert site.lxd.running == [served, "somebody-elses"]

@@ -6,6 +6,7 @@ import pytest
 
 from coyotelab_setup.errors import SetupError
 from coyotelab_setup.network import choose_subnet, find_taken_subnets, get_network_config
+from coyotelab_spawner.naming import free_address
 
 
 def test_the_first_choice_is_taken_when_free() -> None:
@@ -34,3 +35,14 @@ def test_addresses_lent_by_dhcp_are_at_the_end() -> None:
     assert int(last) - int(first) == 31
     assert config["ipv4.address"] == "10.157.0.1/20"
     assert config["ipv6.address"] == config["dns.mode"] == "none"
+
+
+def test_no_workspace_gets_an_address_that_dhcp_lends() -> None:
+    subnet = IPv4Network("10.157.0.0/20")
+    config = get_network_config(subnet)
+    first, last = map(IPv4Address, config["ipv4.dhcp.ranges"].split("-"))
+    below = [str(address) for address in subnet.hosts() if address < first]
+    with pytest.raises(LookupError):  # all that are not lent are in use: nothing is left
+        free_address(subnet, str(subnet[1]), "ws-a", below)
+    assert free_address(subnet, str(subnet[1]), "ws-a", below[:-1]) == below[-1]
+    assert last < subnet.broadcast_address

@@ -52,3 +52,11 @@ def test_every_lack_is_named_at_once() -> None:
         preflight.require(checks)
     assert str(caught.value) == "Btrfs: this kernel has no Btrfs; loop devices: none."
     assert caught.value.mend == "Use another. Load loop."
+
+
+def test_another_processor_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    check = preflight.check_system()
+    assert not check.ok
+    assert "aarch64" in check.said
+    assert "x86-64" in check.mend

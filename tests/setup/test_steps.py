@@ -34,6 +34,13 @@ def test_a_failure_stops_and_is_explained() -> None:
     assert "What to do: Make room." in shown.getvalue()
 
 
+def test_what_the_machine_refuses_is_a_failure_too(tmp_path: Path) -> None:
+    step = Step("pool", lambda: (tmp_path / "none" / "file").read_text())
+    with pytest.raises(StepFailed, match=r"Step “pool” failed: .*No such file") as caught:
+        run_steps([step], io.StringIO())
+    assert caught.value.mend
+
+
 @pytest.mark.parametrize(
     ("result", "seconds", "line"),
     [
