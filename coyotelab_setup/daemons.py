@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .api import EngineAPI
-from .commands import get_clean_environment, get_tail, run
+from .commands import get_clean_environment, get_tail, run, succeeds
 from .engines import EngineKind
 from .errors import EngineError, SetupError
 
@@ -27,16 +27,26 @@ def has_systemd() -> bool:
 
 
 def ensure_lxcfs() -> str:
-    """Start lxcfs when it is not there; without it workspaces see the host's /proc."""
-    if LXCFS_FOLDER.is_mount():
+    """Start lxcfs when it does not answer; without it workspaces see the host's /proc."""
+    if lxcfs_answers():
         return "runs"
+    # A killed lxcfs leaves a mount on which everything fails, another lxcfs too.
+    succeeds("umount", "--lazy", LXCFS_FOLDER)
     if has_systemd():
-        run("systemctl", "start", "lxcfs.service")
+        run("systemctl", "restart", "lxcfs.service")
     else:
         LXCFS_FOLDER.mkdir(exist_ok=True)
         _start_detached(["lxcfs", str(LXCFS_FOLDER)], LXCFS_LOG)
-    _wait_until(LXCFS_FOLDER.is_mount, "lxcfs", LXCFS_LOG)
+    _wait_until(lxcfs_answers, "lxcfs", LXCFS_LOG)
     return "started"
+
+
+def lxcfs_answers() -> bool:
+    """Tell whether lxcfs is mounted and alive."""
+    try:
+        return (LXCFS_FOLDER / "proc").is_dir()
+    except OSError:
+        return False
 
 
 def ensure_daemon(kind: EngineKind) -> str:

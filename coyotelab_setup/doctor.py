@@ -23,7 +23,7 @@ def examine(plan: Plan) -> list[Check]:
     here = api.in_project(plan.project)
     return [
         *checks,
-        _check("lxcfs", daemons.LXCFS_FOLDER.is_mount(), "mounted", "not mounted"),
+        _check("lxcfs", daemons.lxcfs_answers(), "answers", "does not answer"),
         _look("storage pool", lambda: _find_quotas(plan)),
         _exists(api, "network", f"networks/{plan.network}"),
         _exists(api, "project", f"projects/{plan.project}"),
