@@ -22,8 +22,6 @@ GRACES = (2, 10)
 SHORT_DEADLINE = 30.0
 
 BUSY = "Instance is busy"  # LXD's and Incus's words while another operation has the instance
-FULL = "disk quota exceeded"
-ROOM = 16 * 1024**2  # bytes that a machine whose disk is full gets more
 BUSY_INTERVAL = 0.1  # seconds
 EXEC_MISSING = 127  # what a shell answers for a command that is not there
 
@@ -64,17 +62,14 @@ class Instances:
     async def rename(self, name: str, new_name: str) -> None:
         """Rename a stopped instance; raises Conflict when the new name is taken."""
         body = {"name": new_name}
-        await self._patiently(
-            name,
-            lambda: self._lxd.operate(
-                "post", "instances", name, body=body, deadline=SHORT_DEADLINE
-            ),
+        await _patiently(
+            lambda: self._lxd.operate("post", "instances", name, body=body, deadline=SHORT_DEADLINE)
         )
 
     async def configure(self, name: str, config: Mapping[str, str], **more: Any) -> None:
         """Change some config keys and, by keyword, other fields such as devices."""
         body = {"config": dict(config), **more}
-        await self._patiently(name, lambda: self._lxd.patch("instances", name, body=body))
+        await _patiently(lambda: self._lxd.patch("instances", name, body=body))
 
     async def start(self, name: str) -> None:
         """Start an instance; one that runs already is left running.
@@ -126,42 +121,26 @@ class Instances:
     ) -> None:
         path = ("instances", name, "state")
         try:
-            await self._patiently(
-                name,
-                lambda: self._lxd.operate("put", *path, body=body, deadline=deadline),
-                deadline,
+            await _patiently(
+                lambda: self._lxd.operate("put", *path, body=body, deadline=deadline), deadline
             )
         except OperationFailed:
             record = await self.get(name)  # "already running", "already stopped"
             if record is None or record["status"] != wanted:
                 raise
 
-    async def _patiently(
-        self, name: str, ask: Callable[[], Awaitable[Any]], deadline: float = SHORT_DEADLINE
-    ) -> None:
-        """Ask again while somebody else's operation has the instance, for `deadline` seconds."""
-        end = time.monotonic() + deadline
-        given_room = False
-        while True:
-            try:
-                await ask()
-                return
-            except OperationFailed as error:
-                if FULL in error.detail and not given_room:
-                    given_room = True
-                    await self._give_room(name)
-                elif BUSY not in error.detail or time.monotonic() >= end:
-                    raise
-            await asyncio.sleep(BUSY_INTERVAL)
 
-    async def _give_room(self, name: str) -> None:
-        # LXD writes a file of its own beside the root file system, under the same quota: without
-        # a little room nobody could start, reset or delete a machine whose disk is full.
-        record = await self.get(name) or {"devices": {}}
-        root = record["devices"].get("root", {})
-        if root.get("size", "").isdecimal():
-            root = {**root, "size": str(int(root["size"]) + ROOM)}
-            await self._lxd.patch("instances", name, body={"devices": {"root": root}})
+async def _patiently(ask: Callable[[], Awaitable[Any]], deadline: float = SHORT_DEADLINE) -> None:
+    """Ask again while somebody else's operation has the instance, for `deadline` seconds."""
+    end = time.monotonic() + deadline
+    while True:
+        try:
+            await ask()
+            return
+        except OperationFailed as error:
+            if BUSY not in error.detail or time.monotonic() >= end:
+                raise
+        await asyncio.sleep(BUSY_INTERVAL)
 
 
 @contextlib.asynccontextmanager

@@ -250,21 +250,6 @@ async def test_an_address_taken_by_another_process_is_given_up(
     assert address_of(record) not in {"", taken.address}
 
 
-async def test_a_machine_whose_disk_is_full_starts_resets_and_goes(
-    workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec
-) -> None:
-    small = replace(spec, limits=replace(spec.limits, disk=200 * 1024**2))
-    await workspaces.ensure_running(small)
-    files = "for i in $(seq 3000); do echo x > /f$i || exit 7; done"
-    fill = f"cat /dev/zero > /fill; sync; cat /dev/zero > /fill2; {files}"
-    assert await sh(instances, spec.name, fill) == 7, "the quota holds"
-    await workspaces.stop(small)
-    await workspaces.ensure_running(small)
-    assert await sh(instances, spec.name, "rm /fill") == 0
-    await workspaces.stop(small)
-    assert await workspaces.reset(small, replace(renewed(small), limits=small.limits))
-
-
 async def test_the_server_inside_answers_and_comes_back(
     workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec
 ) -> None:
