@@ -78,6 +78,17 @@ c.EnrollmentPolicy.pages_url = service_public_url
 # c.LXDSpawner.ready_timeout = 60     # seconds the terminal server may take to answer
 
 # --- courses --------------------------------------------------------------------------------
+# Defaults and ceilings for every course. c.Site.<trait>: docs/admin/configuration.md
+# c.Site.idle_minutes = 5      # from the closing of the last page until a machine stops; 0 = never
+# c.Site.max_memory = 8 * 1024**3
+
+c.ServiceApp.lxd_url = machine["url"]
+c.ServiceApp.lxd_project = machine["project"]
+c.ServiceApp.lxd_profile = machine["profile"]
+c.ServiceApp.lxd_credentials = str(state / machine["credentials"])
+c.ServiceApp.public_url = service_public_url
+c.ServiceApp.proxy_url = f"http://127.0.0.1:{port}"
+c.ServiceApp.cookie_secret_file = str(state / "service" / "cookie_secret")
 c.JupyterHub.services = [
     {
         "name": service_name,
@@ -86,15 +97,14 @@ c.JupyterHub.services = [
             sys.executable,
             "-m",
             "coyotelab_service",
-            f"--ServiceApp.lxd_url={machine['url']}",
-            f"--ServiceApp.lxd_project={machine['project']}",
-            f"--ServiceApp.lxd_profile={machine['profile']}",
-            f"--ServiceApp.lxd_credentials={state / machine['credentials']}",
-            f"--ServiceApp.public_url={service_public_url}",
-            f"--ServiceApp.proxy_url=http://127.0.0.1:{port}",
-            f"--ServiceApp.cookie_secret_file={state / 'service' / 'cookie_secret'}",
+            f"--config={Path(__file__).resolve()}",  # this very file, for c.ServiceApp and c.Site
         ],
-        "environment": {"COYOTELAB_DB": db_url},  # no secret belongs on a command line
+        "environment": {
+            "COYOTELAB_DB": db_url,  # no secret belongs on a command line
+            "COYOTELAB_STATE": str(state),
+            "COYOTELAB_PORT": str(port),
+            "COYOTELAB_PUBLIC_URL": public_url,
+        },
         "oauth_no_confirm": True,
         "display": False,
     }

@@ -5,8 +5,17 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from .errors import NotFound
-from .orm import Course, Enrollment, Role, User
-from .rules import Action, Standing, Subject, find_standings, find_subject, may
+from .orm import Course, CourseInstructor, Enrollment, Role, User
+from .rules import (
+    Action,
+    Standing,
+    Subject,
+    find_site_standings,
+    find_standings,
+    find_subject,
+    may,
+)
+from .site import Site
 
 
 @dataclass(frozen=True)
@@ -33,12 +42,31 @@ def get_standings(
     if user is None:
         return find_standings(admin=admin, instructor=False, enrolled=None, disabled=False)
     enrollment = Enrollment.get(session, user, course)
+    teacher = user.has_role(Role.INSTRUCTOR)
     return find_standings(
         admin=admin,
-        instructor=course.instructor_id == user.id and user.has_role(Role.INSTRUCTOR),
+        instructor=teacher and course.instructor_id == user.id,
+        co_instructor=teacher and CourseInstructor.includes(session, user, course),
         enrolled=None if enrollment is None else enrollment.enabled,
         disabled=user.disabled,
     )
+
+
+def may_on_site(session: Session, person: Person, action: Action, site: Site) -> bool:
+    """Tell whether this person may do that on the site as a whole."""
+    user = User.get(session, person.username)
+    standings = find_site_standings(
+        admin=person.admin,
+        maker=bool(user and user.has_role(Role.INSTRUCTOR) and site.instructors_make_courses),
+        disabled=bool(user and user.disabled),
+    )
+    return may(action, standings, Subject.SITE, archived=False)
+
+
+def ensure_on_site(session: Session, person: Person, action: Action, site: Site) -> None:
+    """Raise NotFound unless this person may do that on the site as a whole."""
+    if not may_on_site(session, person, action, site):
+        raise NotFound
 
 
 def find_course(session: Session, person: Person, slug: str, action: Action) -> Course:

@@ -17,6 +17,7 @@ from traitlets.config import Application
 from coyotelab_spawner.lxd import Connection
 from coyotelab_spawner.workspaces import Workspaces
 
+from . import i18n
 from .database import SchemaOutdated, get_database
 from .handlers.base import MissingPage
 from .hub_api import HubApi
@@ -24,10 +25,26 @@ from .preparation import Preparation
 from .reconciler import Reconciler
 from .routes import STATIC, make_routes
 from .services import Services
+from .site import Site
 from .workspaces import CourseWorkspaces
 
 MAX_BODY = 2 * 1024 * 1024  # bytes of one request
 REVOKED = 30  # seconds until a login that ended at the Hub has ended here too
+
+
+def make_templates() -> jinja2.Environment:
+    """Return the pages' templates, whose text is in the language of the task that fills them."""
+    templates = jinja2.Environment(
+        loader=jinja2.PackageLoader(__package__),
+        extensions=["jinja2.ext.i18n"],
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    templates.policies["ext.i18n.trimmed"] = True
+    templates.install_gettext_callables(i18n.gettext, i18n.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    return templates
 
 
 class ServiceApp(Application):
@@ -124,20 +141,16 @@ class ServiceApp(Application):
             Connection(self.lxd_url, self.lxd_project, Path(self.lxd_credentials)),
             self.lxd_profile,
         )
-        workspaces = CourseWorkspaces(database, hub, lxd, self.proxy_url)
-        self.preparation = Preparation(database, lxd, self.prepare_pause)
+        site = Site(parent=self)
+        workspaces = CourseWorkspaces(database, hub, lxd, site, self.proxy_url)
+        self.preparation = Preparation(database, lxd, site, self.prepare_pause)
         return Services(
             database=database,
             hub=hub,
             workspaces=workspaces,
-            reconciler=Reconciler(database, hub, workspaces, self.preparation, lxd),
-            templates=jinja2.Environment(
-                loader=jinja2.PackageLoader(__package__),
-                autoescape=True,
-                trim_blocks=True,
-                lstrip_blocks=True,
-                undefined=jinja2.StrictUndefined,
-            ),
+            reconciler=Reconciler(database, hub, workspaces, self.preparation, lxd, site),
+            site=site,
+            templates=make_templates(),
             prefix=os.environ["JUPYTERHUB_SERVICE_PREFIX"],
             public_url=self.public_url,
             hub_url=hub_url,

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
 from .access import Person, find_course
-from .orm import Course, Enrollment, Role, User
+from .orm import Course, CourseInstructor, Enrollment, Role, User
 from .rules import Action
 
 
@@ -25,7 +25,7 @@ class CourseView:
     instructor_name: str
     instructor_email: str
     archived: bool
-    teaching: bool  # whether the person who asks is its instructor
+    teaching: bool  # whether the person who asks is one of its instructors
     attending: bool  # whether the person who asks is enrolled
 
 
@@ -48,9 +48,13 @@ def list_courses(session: Session, person: Person) -> list[CourseView]:
     attended = set(
         session.scalars(select(Enrollment.course_id).filter_by(user_id=user.id, enabled=True))
     )
+    taught = _find_taught(session, user)
     if not person.admin:
-        query = query.where((Course.instructor_id == user.id) | Course.id.in_(attended))
-    views = (_view(course, user, course.id in attended) for course in session.scalars(query))
+        query = query.where(Course.id.in_(taught | attended))
+    views = (
+        _view(course, course.id in taught, course.id in attended)
+        for course in session.scalars(query)
+    )
     return [
         view
         for view in views
@@ -62,7 +66,8 @@ def get_course(session: Session, person: Person, slug: str) -> CourseView:
     """Return one course; raises NotFound when this person may not see it."""
     course = find_course(session, person, slug, Action.VIEW_COURSE)
     user = User.get(session, person.username)
-    return _view(course, user, bool(user and user.active_in(course)))
+    teaching = bool(user and course.id in _find_taught(session, user))
+    return _view(course, teaching, bool(user and user.active_in(course)))
 
 
 def list_students(session: Session, person: Person, slug: str) -> list[StudentView]:
@@ -93,7 +98,15 @@ def list_members(session: Session, person: Person, slug: str) -> list[str]:
     return [course.instructor.username, *enrolled]
 
 
-def _view(course: Course, user: User | None, attending: bool) -> CourseView:
+def _find_taught(session: Session, user: User) -> set[int]:
+    if user.disabled or not user.has_role(Role.INSTRUCTOR):
+        return set()
+    own = select(Course.id).where(Course.instructor_id == user.id)
+    shared = select(CourseInstructor.course_id).where(CourseInstructor.user_id == user.id)
+    return set(session.scalars(own.union(shared)))
+
+
+def _view(course: Course, teaching: bool, attending: bool) -> CourseView:
     return CourseView(
         slug=course.slug,
         name=course.name,
@@ -105,6 +118,6 @@ def _view(course: Course, user: User | None, attending: bool) -> CourseView:
         instructor_name=course.instructor.name,
         instructor_email=course.instructor.email,
         archived=course.archived,
-        teaching=bool(user and course.instructor_id == user.id and user.has_role(Role.INSTRUCTOR)),
+        teaching=teaching,
         attending=attending,
     )

@@ -1,55 +1,72 @@
 """What can go wrong for a person who asks the service for something; no HTTP in here.
 
-`str(error)` is a plain sentence for that person. handlers/replies.py turns each into a status.
+`str(error)` is a plain sentence in English; `error.tell()` is the same in the reader's language.
+handlers/base.py turns each into a status.
 """
+
+from .i18n import gettext
+from .i18n import mark as _
 
 
 class ServiceError(Exception):
-    """Base of the tree."""
+    """Base of the tree.
 
-    message = "Something went wrong on our side. It has been written to the log."
+    Args:
+        message: the sentence, marked for translation; it may have names in braces.
+        values: what stands for these names.
+    """
 
-    def __init__(self, message: str = "") -> None:
-        super().__init__(message or self.message)
+    message = _("Something went wrong on our side. It has been written to the log.")
+
+    def __init__(self, message: str = "", **values: object) -> None:
+        self._sentence, self._values = message or self.message, values
+        super().__init__(self._fill(self._sentence))
+
+    def tell(self) -> str:
+        """Return the sentence in the reader's language."""
+        return self._fill(gettext(self._sentence))
+
+    def _fill(self, sentence: str) -> str:
+        return sentence.format(**self._values) if self._values else sentence
 
 
 class NotFound(ServiceError):
     """There is no such thing, or it is not this person's to see: the answer is the same."""
 
-    message = "There is nothing here, or it is not yours to see."
+    message = _("There is nothing here, or it is not yours to see.")
 
 
 class Invalid(ServiceError):
     """The request cannot be understood."""
 
-    message = "The request cannot be understood."
+    message = _("The request cannot be understood.")
 
 
 class Conflict(ServiceError):
     """The request makes sense, but not at this moment."""
 
-    message = "That is not possible at this moment. Please try again."
+    message = _("That is not possible at this moment. Please try again.")
 
 
 class Refused(ServiceError):
     """The request is not accepted, such as a form sent from somewhere else."""
 
-    message = "This form is no longer valid. Reload the page and try again."
+    message = _("This form is no longer valid. Reload the page and try again.")
 
 
 class Unavailable(ServiceError):
     """A part the service needs does not answer."""
 
-    message = "CoyoteLab cannot do that at the moment. Please try again in a minute."
+    message = _("CoyoteLab cannot do that at the moment. Please try again in a minute.")
 
 
 class StartFailed(Unavailable):
     """A workspace could not be started."""
 
-    message = "The workspace could not be started. Please try again in a minute."
+    message = _("The workspace could not be started. Please try again in a minute.")
 
 
 class StopFailed(Unavailable):
     """A workspace could not be stopped."""
 
-    message = "The workspace could not be stopped. Please try again in a minute."
+    message = _("The workspace could not be stopped. Please try again in a minute.")

@@ -7,13 +7,15 @@ from uuid import uuid4
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from coyotelab_spawner.spec import Limits, Workspace, WorkspaceSpec
+from coyotelab_spawner.spec import Workspace, WorkspaceSpec
 
 from .access import Place
 from .errors import Unavailable
-from .orm import Course, Enrollment, Machine, MachineKind, Role, User, utc_now
+from .i18n import mark as _
+from .orm import Course, CourseInstructor, Enrollment, Machine, MachineKind, Role, User, utc_now
+from .site import Site
 
-NO_BASE = "This course has no base machine yet. Please tell its instructor."
+NO_BASE = _("This course has no base machine yet. Please tell its instructor.")
 
 
 @dataclass(frozen=True)
@@ -24,13 +26,13 @@ class Reset:
     new: WorkspaceSpec
 
 
-def get_spec(session: Session, place: Place) -> WorkspaceSpec:
+def get_spec(session: Session, place: Place, site: Site) -> WorkspaceSpec:
     """Return what the workspace shall be; its row is made now if this is the first time.
 
     Raises:
         Unavailable: the course has no base to clone from.
     """
-    return _spec(_ensure_machine(session, place), place)
+    return _spec(_ensure_machine(session, place), place, site)
 
 
 def note_seen(session: Session, spec: WorkspaceSpec, workspace: Workspace) -> None:
@@ -50,7 +52,7 @@ def note_seen(session: Session, spec: WorkspaceSpec, workspace: Workspace) -> No
     machine.previous_uuid = None
 
 
-def begin_reset(session: Session, place: Place) -> Reset:
+def begin_reset(session: Session, place: Place, site: Site) -> Reset:
     """Write down the intent to reset: from here on both uuids are this workspace.
 
     Raises:
@@ -61,7 +63,7 @@ def begin_reset(session: Session, place: Place) -> Reset:
         machine.previous_uuid, machine.uuid = machine.uuid, str(uuid4())
     machine.base = place.course.base or machine.base
     session.flush()
-    return _reset(machine, place)
+    return _reset(machine, place, site)
 
 
 def end_reset(session: Session, reset: Reset, *, done: bool) -> None:
@@ -76,26 +78,30 @@ def end_reset(session: Session, reset: Reset, *, done: bool) -> None:
     machine.previous_uuid = None
 
 
-def find_resets(session: Session) -> list[Reset]:
+def find_resets(session: Session, site: Site) -> list[Reset]:
     """Return the resets that have begun and not been settled."""
     rows = session.scalars(select(Machine).where(Machine.previous_uuid.is_not(None)))
-    return [_reset(row, place) for row in rows if (place := _place(row))]
+    return [_reset(row, place, site) for row in rows if (place := _place(row))]
 
 
-def find_specs(session: Session, names: Collection[str]) -> list[WorkspaceSpec]:
+def find_specs(session: Session, site: Site, names: Collection[str]) -> list[WorkspaceSpec]:
     """Return the workspaces whose instances have these names; others' names are left out."""
     rows = session.scalars(select(Machine).where(Machine.name.in_(names)))
-    return [_spec(row, place) for row in rows if (place := _place(row))]
+    return [_spec(row, place, site) for row in rows if (place := _place(row))]
 
 
-def find_unprepared(session: Session, limit: int = 50) -> list[WorkspaceSpec]:
+def find_unprepared(session: Session, site: Site, limit: int = 50) -> list[WorkspaceSpec]:
     """Return workspaces that people may open and whose machine has not been made ready yet."""
     ready = aliased(Machine)
     members = select(Enrollment.user_id, Enrollment.course_id).where(Enrollment.enabled)
     teachers = select(Course.instructor_id, Course.id).join(
         User, (User.id == Course.instructor_id) & (User.roles.bitwise_and(Role.INSTRUCTOR) != 0)
     )
-    pairs = members.union(teachers).subquery()
+    beside = select(CourseInstructor.user_id, CourseInstructor.course_id).join(
+        User,
+        (User.id == CourseInstructor.user_id) & (User.roles.bitwise_and(Role.INSTRUCTOR) != 0),
+    )
+    pairs = members.union(teachers, beside).subquery()
     rows = session.execute(
         select(Course, User)
         .select_from(pairs)
@@ -107,7 +113,7 @@ def find_unprepared(session: Session, limit: int = 50) -> list[WorkspaceSpec]:
         .order_by(func.random())  # so that those who cannot be prepared do not block the rest
         .limit(limit)
     )
-    return [get_spec(session, Place(course, user)) for course, user in rows]
+    return [get_spec(session, Place(course, user), site) for course, user in rows]
 
 
 def ensure_base(session: Session, name: str, uuid: str | None = None) -> Machine:
@@ -127,28 +133,23 @@ def _ensure_machine(session: Session, place: Place) -> Machine:
         raise Unavailable(NO_BASE) from error
 
 
-def _spec(machine: Machine, place: Place) -> WorkspaceSpec:
+def _spec(machine: Machine, place: Place, site: Site) -> WorkspaceSpec:
     assert machine.uuid is not None and machine.base is not None  # workspace_is_whole
-    course, standard = place.course, Limits()
     return WorkspaceSpec(
         name=machine.name,
         uuid=machine.uuid,
         former=machine.previous_uuid or "",
         base=machine.base.name,
-        course=course.slug,
+        course=place.course.slug,
         user=place.owner.username,
-        limits=Limits(
-            cpu=course.cpu or standard.cpu,
-            memory=course.memory or standard.memory,
-            disk=course.disk or standard.disk,
-        ),
+        limits=site.get_limits(place.course),
         # While a reset is unsettled there may be a moment without an instance; that is no loss.
         created=machine.seen_at is not None and machine.previous_uuid is None,
     )
 
 
-def _reset(machine: Machine, place: Place) -> Reset:
-    spec = _spec(machine, place)
+def _reset(machine: Machine, place: Place, site: Site) -> Reset:
+    spec = _spec(machine, place, site)
     assert machine.previous_uuid is not None
     return Reset(
         old=replace(spec, uuid=machine.previous_uuid, former=""), new=replace(spec, former="")

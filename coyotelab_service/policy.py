@@ -13,6 +13,7 @@ from .access import Person, find_place
 from .database import get_database
 from .errors import NotFound, ServiceError
 from .rules import Action
+from .site import Site
 
 # One sentence for every reason, so that it does not tell which courses there are.
 DENIED = "There is no such workspace, or it is not yours. Please go to your list of courses."
@@ -42,7 +43,9 @@ class EnrollmentPolicy(WorkspacePolicy):
             AccessDenied: there is no such course, or this user may not start a workspace in it.
         """
         try:
-            spec, title = await get_database(self.db_url).run(_find, username, server)
+            spec, title = await get_database(self.db_url).run(
+                _find, Site(parent=self), username, server
+            )
         except NotFound as error:
             raise AccessDenied(DENIED) from error
         except ServiceError as error:
@@ -59,6 +62,6 @@ class EnrollmentPolicy(WorkspacePolicy):
         await get_database(self.db_url).run(machines.note_seen, spec, workspace)
 
 
-def _find(session: Session, username: str, server: str) -> tuple[WorkspaceSpec, str]:
+def _find(session: Session, site: Site, username: str, server: str) -> tuple[WorkspaceSpec, str]:
     place = find_place(session, Person(username), server, username, Action.START)
-    return machines.get_spec(session, place), place.course.name
+    return machines.get_spec(session, place, site), place.course.name

@@ -8,6 +8,7 @@ from coyotelab_spawner.workspaces import Workspaces
 
 from . import machines
 from .database import Database
+from .site import Site
 
 log = logging.getLogger(__name__)
 
@@ -19,9 +20,10 @@ class Preparation:
         pause: seconds between two of them, left to the people who work on the same host.
     """
 
-    def __init__(self, database: Database, lxd: Workspaces, pause: float) -> None:
+    def __init__(self, database: Database, lxd: Workspaces, site: Site, pause: float) -> None:
         self._database = database
         self._lxd = lxd
+        self._site = site
         self._pause = pause
         self._wanted = asyncio.Event()
 
@@ -42,7 +44,7 @@ class Preparation:
     async def run_once(self) -> int:
         """Make the machines that are missing, and return how many were made."""
         made = 0
-        for spec in await self._database.run(machines.find_unprepared):
+        for spec in await self._database.run(machines.find_unprepared, self._site):
             try:
                 workspace = await self._lxd.prepare(spec)
             except (Unreachable, TimedOut) as error:

@@ -20,6 +20,7 @@ from .hub_api import HubApi, Server
 from .orm import Course, utc_now
 from .preparation import Preparation
 from .rules import Action
+from .site import Site
 from .workspaces import CourseWorkspaces
 
 log = logging.getLogger(__name__)
@@ -38,12 +39,14 @@ class Reconciler:
         workspaces: CourseWorkspaces,
         preparation: Preparation,
         lxd: Workspaces,
+        site: Site,
     ) -> None:
         self._database = database
         self._hub = hub
         self._workspaces = workspaces
         self._preparation = preparation
         self._lxd = lxd
+        self._site = site
         self._strays: set[str] = set()
 
     async def run(self, seconds: float) -> None:
@@ -71,7 +74,7 @@ class Reconciler:
         for server in servers.values():
             with _one_of_many(f"{server.username}/{server.name}"):
                 await self._stop_if_forbidden(server)
-        for reset in await self._database.run(machines.find_resets):
+        for reset in await self._database.run(machines.find_resets, self._site):
             await self._settle(reset)
         try:
             await self._stop_strays(servers)
@@ -117,7 +120,7 @@ class Reconciler:
         running = [name for name, state in states.items() if state is WorkspaceState.RUNNING]
         strays = {
             spec.name: spec
-            for spec in await self._database.run(machines.find_specs, running)
+            for spec in await self._database.run(machines.find_specs, self._site, running)
             if (spec.user, spec.course) not in servers and not self._workspaces.is_resetting(spec)
         }
         for spec in strays.values():

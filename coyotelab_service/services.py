@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from .database import Database, ping
 from .hub_api import HubApi
 from .reconciler import Reconciler
+from .site import Site
 from .workspaces import CourseWorkspaces
 
 P = ParamSpec("P")
@@ -31,6 +32,7 @@ class Services:
     hub: HubApi
     workspaces: CourseWorkspaces
     reconciler: Reconciler
+    site: Site
     templates: jinja2.Environment
     prefix: str
     public_url: str

@@ -19,6 +19,7 @@ from .database import Database
 from .errors import Conflict, NotFound, StartFailed, StopFailed, Unavailable
 from .hub_api import HubApi, HubError, ProgressEvent, Server
 from .rules import Action
+from .site import Site
 
 log = logging.getLogger(__name__)
 
@@ -43,10 +44,13 @@ class WorkspaceView:
 class CourseWorkspaces:
     """Every workspace of every course, behind the rules."""
 
-    def __init__(self, database: Database, hub: HubApi, lxd: Workspaces, proxy_url: str) -> None:
+    def __init__(
+        self, database: Database, hub: HubApi, lxd: Workspaces, site: Site, proxy_url: str
+    ) -> None:
         self._database = database
         self._hub = hub
         self._lxd = lxd
+        self._site = site
         self._proxy_url = proxy_url
         self._resetting: set[str] = set()
 
@@ -138,7 +142,7 @@ class CourseWorkspaces:
         place = await self._find(person, slug, username, Action.RESET)
         with self._only_once(f"{username}/{slug}"):
             await self._stop(username, slug)
-            reset = await self._database.run(_begin_reset, person, place)
+            reset = await self._database.run(_begin_reset, person, place, self._site)
             try:
                 kept = await self._lxd.reset(reset.old, reset.new)
             except LXDError as error:
@@ -239,10 +243,10 @@ class CourseWorkspaces:
             self._resetting.remove(workspace)
 
 
-def _begin_reset(session: Session, person: Person, place: Place) -> machines.Reset:
+def _begin_reset(session: Session, person: Person, place: Place, site: Site) -> machines.Reset:
     place = find_place(session, person, place.course.slug, place.owner.username, Action.RESET)
     audit.note(session, person, "reset", place)
-    return machines.begin_reset(session, place)
+    return machines.begin_reset(session, place, site)
 
 
 def _view(slug: str, username: str, server: Server | None) -> WorkspaceView:

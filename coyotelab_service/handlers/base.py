@@ -9,6 +9,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.iostream import StreamClosedError
 from tornado.web import Finish, HTTPError, RequestHandler
 
+from .. import i18n
 from ..access import Person
 from ..errors import Conflict, Invalid, NotFound, Refused, ServiceError, Unavailable
 from ..hub_api import HubUnavailable
@@ -28,7 +29,7 @@ PLAIN = {
     400: Invalid.message,
     403: Refused.message,
     404: NotFound.message,
-    405: "That cannot be done here.",
+    405: i18n.mark("That cannot be done here."),
 }
 
 POLICY = {
@@ -53,6 +54,11 @@ class Handler(HubOAuthenticated, RequestHandler):
         """The parts to work with."""
         services: Services = self.settings["services"]
         return services
+
+    def initialize(self) -> None:
+        """Answer in the reader's language, errors of the first lines included."""
+        accepted = self.request.headers.get("Accept-Language", "")
+        i18n.use_language(i18n.choose_language(self.get_cookie(i18n.COOKIE), accepted))
 
     def set_default_headers(self) -> None:
         """Say what a browser may do with any answer of ours."""
@@ -106,9 +112,9 @@ class Handler(HubOAuthenticated, RequestHandler):
         error = (kwargs.get("exc_info") or (None, None, None))[1]
         if isinstance(error, ServiceError):
             status_code = find_status(error)
-            message = str(error)
+            message = error.tell()
         else:
-            message = PLAIN.get(status_code, ServiceError.message)
+            message = i18n.gettext(PLAIN.get(status_code, ServiceError.message))
         self.set_status(status_code)
         self.write_problem(status_code, message)
 
@@ -152,6 +158,7 @@ class PageHandler(Handler):
         self.write(
             self.services.templates.get_template(template).render(
                 person=person,
+                language=i18n.get_language(),
                 prefix=self.services.prefix,
                 hub_url=self.services.hub_url,
                 static_url=self.static_url,

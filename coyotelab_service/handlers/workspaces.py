@@ -50,7 +50,7 @@ class ProgressStream(PageHandler):
         except StreamClosedError:
             pass
         except ServiceError as error:
-            await self._send({"failed": True, "message": str(error)})
+            await self._send({"failed": True, "message": error.tell()})
 
     async def _send(self, event: dict[str, object]) -> None:
         self.write(f"data: {json.dumps(event)}\n\n")

@@ -256,14 +256,21 @@ async def site(
         lxd_credentials="/nonexistent",
     )
     services = app.make_services()
-    workspaces = CourseWorkspaces(database, services.hub, lxd, hub.url)  # type: ignore[arg-type]
-    preparation = Preparation(database, lxd, 0)  # type: ignore[arg-type]
+    workspaces = CourseWorkspaces(
+        database,
+        services.hub,
+        lxd,  # type: ignore[arg-type]
+        services.site,
+        hub.url,
+    )
+    preparation = Preparation(database, lxd, services.site, 0)  # type: ignore[arg-type]
     reconciler = Reconciler(
         database,
         services.hub,
         workspaces,
         preparation,
         lxd,  # type: ignore[arg-type]
+        services.site,
     )
     services = replace(services, database=database, workspaces=workspaces, reconciler=reconciler)
     socket, port = bind_unused_port()

@@ -4,6 +4,8 @@ The table below is the whole of the access rules as seen from outside. A route t
 fails the last test.
 """
 
+from collections.abc import Set
+
 import pytest
 
 from coyotelab_service.orm import Course
@@ -16,18 +18,24 @@ NOBODY = frozenset[str]()
 ADMIN, TEACHER, OTHER_TEACHER = "admin", "instructor1", "instructor2"
 STUDENT, CLASSMATE, STRANGER, DROPPED = "student1", "student2", "student3", "student4"
 EVERYBODY = frozenset({ADMIN, TEACHER, OTHER_TEACHER, STUDENT, CLASSMATE, STRANGER, DROPPED})
+OVERSEERS = frozenset({TEACHER, ADMIN})
 MEMBERS = frozenset({TEACHER, STUDENT, CLASSMATE})
 OWNER_AND_TEACHER = frozenset({TEACHER, STUDENT})
 
 # (method, path, body) -> who gets an answer; everybody else gets 404. All about cs101.
-Row = tuple[str, str, dict[str, object] | None, frozenset[str]]
+Row = tuple[str, str, dict[str, object] | None, Set[str]]
 PAGE_ROWS: list[Row] = [
     ("GET", "", None, EVERYBODY),
     ("GET", "account/tokens", None, EVERYBODY),
     ("POST", "account/tokens", {"days": "7"}, EVERYBODY),
     ("GET", "courses/cs101", None, MEMBERS | {ADMIN}),
-    ("GET", "courses/cs101/students", None, frozenset({TEACHER, ADMIN})),
-    ("POST", "courses/cs101/students", {"username": "student2", "enabled": "true"}, {TEACHER}),
+    ("GET", "courses/cs101/students", None, OVERSEERS),
+    (
+        "POST",
+        "courses/cs101/students",
+        {"username": "student2", "enabled": "true"},
+        {TEACHER, ADMIN},
+    ),
     ("GET", "workspaces/cs101/student1", None, OWNER_AND_TEACHER),
     ("GET", "workspaces/cs101/student1/download", None, OWNER_AND_TEACHER),
     ("GET", "workspaces/cs101/student1/progress", None, OWNER_AND_TEACHER),
@@ -54,13 +62,13 @@ PLACE = "courses/cs101/workspaces/student1"
 API_ROWS: list[Row] = [
     ("GET", "courses", None, EVERYBODY),
     ("GET", "courses/cs101", None, MEMBERS | {ADMIN}),
-    ("GET", "courses/cs101/enrollments", None, frozenset({TEACHER, ADMIN})),
-    ("POST", "courses/cs101/enrollments", {"username": "student2"}, frozenset({TEACHER})),
-    ("PATCH", "courses/cs101/enrollments/student2", {"enabled": True}, frozenset({TEACHER})),
+    ("GET", "courses/cs101/enrollments", None, OVERSEERS),
+    ("POST", "courses/cs101/enrollments", {"username": "student2"}, OVERSEERS),
+    ("PATCH", "courses/cs101/enrollments/student2", {"enabled": True}, OVERSEERS),
     ("GET", "courses/cs101/workspaces", None, MEMBERS | {ADMIN}),
     ("GET", PLACE, None, OWNER_AND_TEACHER | {ADMIN}),
     ("POST", f"{PLACE}/start", None, OWNER_AND_TEACHER),
-    ("POST", f"{PLACE}/stop", None, OWNER_AND_TEACHER),
+    ("POST", f"{PLACE}/stop", None, OWNER_AND_TEACHER | {ADMIN}),
     ("POST", f"{PLACE}/restart", None, OWNER_AND_TEACHER),
     ("POST", f"{PLACE}/reset", None, frozenset({STUDENT})),
     ("GET", f"{PLACE}/archive", None, OWNER_AND_TEACHER),

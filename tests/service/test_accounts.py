@@ -13,6 +13,7 @@ from coyotelab_service.database import Database
 from coyotelab_service.errors import Conflict, Invalid
 from coyotelab_service.orm import Course, User, utc_now
 from coyotelab_service.policy import DENIED, EnrollmentPolicy
+from coyotelab_service.site import Site as SiteDefaults
 from coyotelab_spawner.policy import AccessDenied
 from coyotelab_spawner.spec import Workspace, WorkspaceState
 
@@ -168,7 +169,7 @@ async def test_what_was_seen_is_never_made_anew(
     )
     assert (await policy.get_spec("student2", "cs101")).created
     with database.transaction() as session:
-        unprepared = {found.name for found in machines.find_unprepared(session)}
+        unprepared = {found.name for found in machines.find_unprepared(session, SiteDefaults())}
     assert unprepared.isdisjoint({spec.name, other.name}) and unprepared
     assert utc_now().tzinfo
 

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from coyotelab_service import machines, workspaces
 from coyotelab_service.access import Place
 from coyotelab_service.orm import AuditEvent, Course, Machine, User
+from coyotelab_service.site import Site as SiteDefaults
 from coyotelab_spawner.errors import OperationFailed, Unreachable
 from coyotelab_spawner.spec import WorkspaceSpec
 
@@ -20,7 +21,7 @@ def spec_of(site: Site, username: str = "student1") -> WorkspaceSpec:
     with site.database.transaction() as session:
         course, user = Course.get(session, "cs101"), User.get(session, username)
         assert course and user
-        return machines.get_spec(session, Place(course, user))
+        return machines.get_spec(session, Place(course, user), SiteDefaults())
 
 
 def note_seen(site: Site) -> WorkspaceSpec:
@@ -86,7 +87,7 @@ async def test_a_killed_reset_is_settled_by_the_reconciler(site: Site) -> None:
     with site.database.transaction() as session:
         course, user = Course.get(session, "cs101"), User.get(session, "student1")
         assert course and user
-        machines.begin_reset(session, Place(course, user))
+        machines.begin_reset(session, Place(course, user), SiteDefaults())
     unsettled = spec_of(site)
     assert unsettled.former == old.uuid and not unsettled.created
     await site.services.reconciler.run_once()

@@ -116,7 +116,9 @@ async def test_one_server_that_cannot_be_stopped_does_not_shield_the_others(site
 
 
 async def test_those_who_cannot_be_prepared_do_not_block_the_others(site: Site) -> None:
-    found = [await site.database.run(machines.find_unprepared, 1) for _ in range(60)]
+    found = [
+        await site.database.run(machines.find_unprepared, site.services.site, 1) for _ in range(60)
+    ]
     assert len({spec.name for [spec] in found}) > 1
 
 
