@@ -128,7 +128,8 @@ def find_instances(plan: Plan) -> list[dict[str, Any]]:
     found = [
         one
         for one in EngineAPI(plan.engine).in_project(plan.project).list("instances")
-        if one["config"].get(image.KIND) in KINDS
+        # A clone that is not finished yet has its uuid in its name.
+        if one["config"].get(image.KIND) in KINDS and not one["name"].startswith("new-")
     ]
     return sorted(found, key=lambda one: KINDS.index(one["config"][image.KIND]))
 
@@ -143,7 +144,7 @@ def hold_bases(plan: Plan) -> dict[str, Path]:
     folder = plan.engine.pool_folder(plan.pool) / HELD / plan.project
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     names = [one["name"] for one in find_instances(plan) if one["config"][image.KIND] == "base"]
-    for old in folder.iterdir():
+    for old in folder.iterdir():  # of bases that are gone, or of a back-up that was killed
         if old.name not in names:
             streams.delete_subvolume(old)
     for name in names:
@@ -160,14 +161,15 @@ def release_bases(plan: Plan) -> str:
     for one in folder.iterdir():
         streams.delete_subvolume(one)
     folder.rmdir()
+    if not any(folder.parent.iterdir()):
+        folder.parent.rmdir()
     return "removed"
 
 
 @contextmanager
 def _snapshot_of(plan: Plan, name: str) -> Iterator[Path]:
-    folder = plan.engine.pool_folder(plan.pool) / HELD / f"{plan.project}-now"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    snapshot = folder / name
+    # Beside the bases, under a name that is none of an instance.
+    snapshot = plan.engine.pool_folder(plan.pool) / HELD / plan.project / f"now.{name}"
     streams.delete_subvolume(snapshot)
     try:
         streams.take_snapshot(find_subvolume(plan, name), snapshot, readonly=True)

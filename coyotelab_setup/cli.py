@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from . import backup_commands, clean, daemons, data, demo, doctor, image, machine
+from . import backup_commands, clean, daemons, data, demo, doctor, image, machine, serving
 from .api import EngineAPI
 from .errors import SetupError
 from .plan import Plan
@@ -33,7 +33,21 @@ def setup(plan: Plan, extra: tuple[str, ...]) -> None:
 def run_demo(plan: Plan) -> None:
     """Set up, load the demonstration and run everything until Ctrl-C."""
     run_steps(demo.get_demo_steps(plan))
-    demo.run_demo(plan)
+    serving.serve(plan, demo.welcome)
+
+
+@cli.command("run")
+@with_plan
+@click.option("--without-tls", is_flag=True, help="Let people come by http, on this machine only.")
+def run_site(plan: Plan, without_tls: bool) -> None:
+    """Set up what is missing and run everything until Ctrl-C, without the demonstration.
+
+    Example: COYOTELAB_PUBLIC_URL=https://lab.example.edu coyotelab run
+    """
+    if not without_tls:
+        serving.require_tls(plan)
+    run_steps(serving.get_serving_steps(plan))
+    serving.serve(plan, serving.welcome)
 
 
 @cli.command("doctor")

@@ -21,7 +21,7 @@ def get_restore_steps(plan: Plan, target: Path) -> list[Step]:
     manifest = read_manifest(target)
     api = EngineAPI(plan.engine)
     return [
-        Step("the same names", lambda: _require_names(plan, manifest)),
+        Step("the same names", lambda: require_names(plan, manifest)),
         Step("nothing runs", lambda: preflight.require(preflight.check_ports(plan))),
         Step("files of the set", lambda: check_files(target, manifest)),
         *get_steps(plan),
@@ -84,12 +84,15 @@ def restore_instances(api: EngineAPI, plan: Plan, target: Path, manifest: dict[s
     folder = plan.engine.pool_folder(plan.pool) / ARRIVING
     _empty(folder)
     folder.mkdir(mode=0o700)
+    seen: set[str] = set()
     try:
         for one in manifest["instances"]:
             streams.receive(target.parent / one["file"], folder)
             subvolume = backup.find_subvolume(plan, one["name"])
             streams.delete_subvolume(subvolume)  # of an earlier try
-            streams.take_snapshot(folder / one["name"], subvolume, readonly=False)
+            received = next(path for path in folder.iterdir() if path.name not in seen)
+            seen.add(received.name)
+            streams.take_snapshot(received, subvolume, readonly=False)
         api.recover(api.get(f"storage-pools/{plan.pool}"))
     finally:
         _empty(folder)
@@ -113,7 +116,8 @@ def _require_none(plan: Plan) -> str:
     return ""
 
 
-def _require_names(plan: Plan, manifest: dict[str, Any]) -> str:
+def require_names(plan: Plan, manifest: dict[str, Any]) -> str:
+    """Raise SetupError unless the saved machines' configuration names what is here."""
     for name, here in backup.get_names(plan).items():
         if manifest[name] != here:
             raise SetupError(

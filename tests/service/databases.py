@@ -1,15 +1,18 @@
 """Databases for tests: SQLite files, or a PostgreSQL server of the tests' own."""
 
-import os
 import shutil
+import signal
 import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
+
+from ..hub import wait_for
 
 ACCOUNT = "postgres"  # Debian's; the server refuses to run as root
 QUICK = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=300"
@@ -74,27 +77,39 @@ def open_databases(kind: str, folder: Path) -> Iterator[Databases]:
     if kind == "sqlite":
         yield SQLite(folder)
         return
-    with run_postgresql(folder) as socket:
-        yield PostgreSQL(socket)
+    # Not below pytest's own folder, which is root's alone.
+    with TemporaryDirectory(prefix="postgresql-") as place:
+        shutil.chown(place, ACCOUNT)
+        with run_postgresql(Path(place)):
+            yield PostgreSQL(Path(place))
 
 
 @contextmanager
-def run_postgresql(folder: Path) -> Iterator[Path]:
-    """Run a server below a folder, on a socket there and no port; gives the socket's folder."""
+def run_postgresql(folder: Path) -> Iterator[None]:
+    """Run a server in a folder of its account, on a socket there and no port."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
     if not programs:
         pytest.fail("there is no PostgreSQL here; `make test` installs Debian's")
-    control, data = programs[-1].with_name("pg_ctl"), folder / "data"
-    for passed in (folder, *folder.parents):  # pytest's folders are root's alone
-        if passed.stat().st_uid == os.getuid() and not passed.stat().st_mode & 0o001:
-            passed.chmod(passed.stat().st_mode | 0o011)
-    shutil.chown(folder, ACCOUNT)
-    as_account = ["runuser", "-u", ACCOUNT, "--", str(control), "-s", "-D", str(data)]
-    options = f"-c listen_addresses= -c unix_socket_directories={folder} {QUICK}"
-    start = ["-l", str(folder / "log"), "-o", options, "-w", "start"]
-    subprocess.run([*as_account, "-o", "-A trust -E UTF8 --no-sync", "initdb"], check=True)
-    subprocess.run([*as_account, *start], check=True)
+    program, data = programs[-1], folder / "data"
+    as_account = ["setpriv", f"--reuid={ACCOUNT}", f"--regid={ACCOUNT}", "--init-groups", "--"]
+    make = [program.with_name("initdb"), "-D", data, "-A", "trust", "-E", "UTF8", "--no-sync"]
+    subprocess.run([*as_account, *make], check=True, stdout=subprocess.DEVNULL)
+    options = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={folder}", *QUICK.split()]
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [*as_account, program, "-D", data, *options], stdout=log, stderr=log
+        )
     try:
-        yield folder
+        wait_for("PostgreSQL's first answer", lambda: _answers(folder))
+        yield
     finally:
-        subprocess.run([*as_account, "-m", "immediate", "stop"], check=True)
+        server.send_signal(signal.SIGQUIT)  # at once; what is in it is thrown away anyway
+        server.wait(30)
+
+
+def _answers(folder: Path) -> bool:
+    try:
+        psycopg.connect(f"host={folder} user={ACCOUNT} dbname=postgres").close()
+    except psycopg.OperationalError:
+        return False
+    return True
