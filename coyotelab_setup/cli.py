@@ -117,7 +117,10 @@ def upgrade_database(plan: Plan) -> None:
     data.upgrade(plan)
 
 
-backup_commands.add_commands(cli, database)
+cli.add_command(backup_commands.save)
+cli.add_command(backup_commands.put_back)
+database.add_command(backup_commands.dump)
+database.add_command(backup_commands.load)
 
 
 def main() -> None:
