@@ -17,7 +17,7 @@ from traitlets.config import Application
 from coyotelab_spawner.lxd import Connection
 from coyotelab_spawner.workspaces import Workspaces
 
-from . import i18n
+from . import course_fields, i18n, links
 from .database import SchemaOutdated, get_database
 from .handlers.base import MissingPage
 from .hub_api import HubApi
@@ -43,6 +43,11 @@ def make_templates() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
     )
     templates.policies["ext.i18n.trimmed"] = True
+    templates.globals |= {
+        "mail_link": links.mail_link,
+        "web_link": links.web_link,
+        "show_bytes": course_fields.show_bytes,
+    }
     templates.install_gettext_callables(i18n.gettext, i18n.ngettext, newstyle=True)  # type: ignore[attr-defined]
     return templates
 

@@ -1,8 +1,12 @@
 """Pages of courses: the list, one course, and its students."""
 
+import asyncio
 from datetime import date
 
 from .. import courses, enrollments, visits
+from ..access import may_on_site
+from ..prose import render
+from ..rules import Action
 from .base import PageHandler
 
 
@@ -18,6 +22,9 @@ class CoursesPage(PageHandler):
             attending=[course for course in found if course.attending and not course.teaching],
             others=[course for course in found if not (course.teaching or course.attending)],
             today=date.today(),
+            may_create=await self.services.run(
+                may_on_site, self.person, Action.CREATE_COURSE, self.services.site
+            ),
         )
 
 
@@ -32,7 +39,13 @@ class CoursePage(PageHandler):
             username = self.person.username
             workspace = await self.services.workspaces.get(self.person, slug, username)
             visitors = await self.services.run(visits.list_recent, slug, username)
-        self.write_page("course.html", course=course, workspace=workspace, visitors=visitors)
+        self.write_page(
+            "course.html",
+            course=course,
+            description=await asyncio.to_thread(render, course.description),
+            workspace=workspace,
+            visitors=visitors,
+        )
 
 
 class StudentsPage(PageHandler):
