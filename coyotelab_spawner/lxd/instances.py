@@ -45,6 +45,11 @@ class Instances:
             return None
         return record
 
+    async def get_disk_usage(self, name: str) -> int:
+        """Return the bytes that an instance's root file system holds; 0 when LXD does not know."""
+        state: Mapping[str, Any] = await self._lxd.read("instances", name, "state")
+        return int(((state.get("disk") or {}).get("root") or {}).get("usage") or 0)
+
     async def list_all(self) -> list[Instance]:
         """Return LXD's records of all instances of the project."""
         records: list[Instance] = await self._lxd.read("instances", recursion=1)
