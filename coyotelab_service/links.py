@@ -10,7 +10,7 @@ WEB_LENGTH = 500
 # What no web address needs, and what makes one look like another or end early where it is shown.
 _ODD = re.compile(r"""[\s"<>\\^`{|}]""")
 _LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
-_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
+_HOST = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?|[0-9a-f:.]+")  # urlsplit has looked at IPv6
 # The local part as HTML's e-mail field has it; quoted ones and comments are nobody's in earnest.
 _MAIL = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
@@ -40,7 +40,7 @@ def check_web_address(typed: str) -> str:
         raise Invalid(_("A web address begins with https:// or http://."))
     if "@" in parts.netloc:
         raise Invalid(_("The address holds a user name or password; leave them out."))
-    if not (_HOST.fullmatch(host) or re.fullmatch(r"\[[0-9a-fA-F:.]+\]", parts.netloc)):
+    if not _HOST.fullmatch(host):
         raise Invalid(_("This is no web address. Copy it from your browser."))
     return address
 
