@@ -34,7 +34,7 @@ def add_instructor(session: Session, person: Person, slug: str, username: str) -
         Invalid: nobody of that name may teach.
         Conflict: they teach it already.
     """
-    course = find_course(session, person, slug, Action.CHANGE_INSTRUCTORS)
+    course = _find(session, person, slug)
     user = find_instructor(session, username)
     if user.id == course.instructor_id or CourseInstructor.includes(session, user, course):
         raise Conflict(_("{name} teaches this course already."), name=user.username)
@@ -44,7 +44,7 @@ def add_instructor(session: Session, person: Person, slug: str, username: str) -
 
 def remove_instructor(session: Session, person: Person, slug: str, username: str) -> None:
     """End somebody's teaching beside the instructor; raises NotFound as `add_instructor`."""
-    course = find_course(session, person, slug, Action.CHANGE_INSTRUCTORS)
+    course = _find(session, person, slug)
     user = User.get(session, username)
     if user is None or user not in course.co_instructors:
         raise NotFound
@@ -61,7 +61,7 @@ def hand_over(session: Session, person: Person, slug: str, username: str, *, sta
     Raises:
         NotFound, Invalid, Conflict: as `add_instructor`.
     """
-    course = find_course(session, person, slug, Action.CHANGE_INSTRUCTORS)
+    course = _find(session, person, slug)
     user, former = find_instructor(session, username), course.instructor
     if user.id == former.id:
         raise Conflict(_("{name} is the course's instructor already."), name=user.username)
@@ -71,6 +71,12 @@ def hand_over(session: Session, person: Person, slug: str, username: str, *, sta
     if stay and former not in course.co_instructors:
         course.co_instructors.append(former)
     _note(session, person, "hand over course", course, user)
+
+
+def _find(session: Session, person: Person, slug: str) -> Course:
+    course = find_course(session, person, slug, Action.CHANGE_INSTRUCTORS)
+    session.refresh(course, with_for_update=True)  # one change of who teaches it at a time
+    return course
 
 
 def _note(session: Session, person: Person, action: str, course: Course, user: User) -> None:

@@ -27,7 +27,8 @@ UNCHANGED = {
     "description": "Processes, memory and files, seen from a Linux machine of your own.",
     "start_date": f"{date.today().year}-01-01",
     "end_date": f"{date.today().year}-12-31",
-    **{"cpu": "", "memory": "", "memory_unit": "GiB", "disk": "", "idle_minutes": ""},
+    **dict.fromkeys(("cpu", "memory", "disk", "idle_minutes"), ""),
+    "memory_unit": "GiB",
 }
 
 
@@ -81,6 +82,7 @@ async def test_an_instructor_makes_a_course_with_its_own_limits(site: Site) -> N
     assert (course.cpu, course.memory, course.disk) == (3, 3 * GIB // 2, 20 * GIB)
     assert course.idle_minutes == 0 and course.base and course.base.name == "base-default-v1"
     assert course.instructor.username == "instructor1"
+    assert site.preparation._wanted.is_set()
     assert await site.preparation.run_once() == 6, "the instructor's machine is made ahead"
     assert actions(site) == ["create course"]
     page = await browser.get("courses/net-1/edit")
@@ -304,6 +306,7 @@ async def test_a_co_instructor_comes_and_goes_at_once(site: Site) -> None:
     other = site.browser("instructor2")
     assert (await other.get("courses/cs101")).status == 404
     assert (await appoint(site, "add", "Instructor2 ")).status == 303
+    assert site.preparation._wanted.is_set()
     await site.preparation.run_once()
     assert len(site.lxd.instances) == 6, "five of the demonstration, and the new one's"
     page = (await other.get(EDIT)).text
