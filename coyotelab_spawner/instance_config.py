@@ -48,6 +48,12 @@ def find_resized_root(record: Mapping[str, Any], disk: int) -> Devices:
     )
 
 
+def disk_usage(state: Mapping[str, Any] | None) -> int:
+    """Return the bytes that a root file system holds, by an instance's state; 0 if it is silent."""
+    disks = (state or {}).get("disk") or {}
+    return int(disks.get("root", {}).get("usage") or 0)
+
+
 def workspace_devices(profile: Devices, address: str, disk: int) -> dict[str, dict[str, str]]:
     """Return the devices that differ from the profile's: root with a size, eth0 with an address.
 

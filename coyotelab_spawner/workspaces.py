@@ -132,7 +132,7 @@ class Workspaces:
         size = record["expanded_devices"]["root"].get("size", "")
         if not size.isdecimal() or int(size) <= spec.limits.disk:
             return True  # it grows
-        used = await self._instances.get_disk_usage(spec.name)
+        used = keys.disk_usage(await self._instances.get(spec.name, "state"))
         if used + SPARE > spec.limits.disk:
             log.warning("%s keeps its disk of %s bytes: %s are in use", spec.name, size, used)
             return False

@@ -37,18 +37,17 @@ class Instances:
         self.lock = certificate if certificate.exists() else None
         self._lxd = LXDClient(connection)
 
-    async def get(self, name: str) -> Instance | None:
-        """Return LXD's record of an instance, or None when there is none of that name."""
+    async def get(self, name: str, *part: str) -> Instance | None:
+        """Return LXD's record of an instance, or None when there is none of that name.
+
+        Args:
+            part: of the record, such as "state"; without one it is the record itself.
+        """
         try:
-            record: Instance = await self._lxd.read("instances", name)
+            record: Instance = await self._lxd.read("instances", name, *part)
         except NotFound:
             return None
         return record
-
-    async def get_disk_usage(self, name: str) -> int:
-        """Return the bytes that an instance's root file system holds; 0 when LXD does not know."""
-        state: Mapping[str, Any] = await self._lxd.read("instances", name, "state")
-        return int(((state.get("disk") or {}).get("root") or {}).get("usage") or 0)
 
     async def list_all(self) -> list[Instance]:
         """Return LXD's records of all instances of the project."""

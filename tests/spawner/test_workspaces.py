@@ -87,7 +87,7 @@ async def test_a_disk_is_not_made_smaller_than_what_it_holds(
     fill = "head -c 300M /dev/urandom > /home/coyote/data && sync"
     assert await sh(instances, spec.name, fill) == 0
     await workspaces.stop(spec)
-    assert await instances.get_disk_usage(spec.name) > 300 * 1024**2
+    assert keys.disk_usage(await instances.get(spec.name, "state")) > 300 * 1024**2
     small = replace(spec, limits=replace(spec.limits, cpu=1, disk=GIB // 4))
     await workspaces.ensure_running(small)
     record = await instances.get(spec.name)
