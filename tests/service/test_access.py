@@ -29,6 +29,7 @@ NEW_COURSE: dict[str, object] = {"name": "Brand New", "slug": "brand-new"}
 Row = tuple[str, str, dict[str, object] | None, Set[str]]
 PAGE_ROWS: list[Row] = [
     ("GET", "", None, EVERYBODY),
+    ("GET", "account/password", None, EVERYBODY),
     ("GET", "account/tokens", None, EVERYBODY),
     ("POST", "account/tokens", {"days": "7"}, EVERYBODY),
     ("GET", "courses/new", None, MAKERS),
