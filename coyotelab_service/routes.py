@@ -6,7 +6,7 @@ from typing import Any
 from jupyterhub._data import DATA_FILES_PATH
 from tornado.web import RequestHandler, StaticFileHandler
 
-from .handlers import account, api, course_api, course_form, courses, downloads, workspaces
+from .handlers import account, api, course_api, course_form, courses, downloads, log, workspaces
 
 STATIC = Path(__file__).parent / "static"
 HUB_STATIC = Path(DATA_FILES_PATH) / "static"  # the Hub's compiled look, so that ours is the same
@@ -24,6 +24,7 @@ PAGES: dict[str, type[RequestHandler]] = {
     f"courses/{NAME}/archive": course_form.ArchivePage,
     f"courses/{NAME}/students": courses.StudentsPage,
     f"{WORKSPACE}/download": downloads.DownloadPage,
+    f"{WORKSPACE}/log": log.LogPage,
     f"{WORKSPACE}/progress": workspaces.ProgressStream,
     f"{WORKSPACE}/restart": workspaces.RestartPage,
     f"{WORKSPACE}/reset": workspaces.ResetPage,
