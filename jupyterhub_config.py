@@ -157,3 +157,9 @@ class OwnClients:
 
 
 c.JupyterHub.tornado_settings["oauth_no_confirm_list"] = OwnClients()
+
+# --- your own values ------------------------------------------------------------------------
+# A file that no upgrade touches, read last; in it stand lines such as `c.Site.idle_minutes = 10`.
+own_values = state / "config.py"
+if own_values.exists():
+    load_subconfig(str(own_values))
