@@ -1,17 +1,18 @@
 """Presence and work: who is here, what runs, and who is told of it."""
 
+import asyncio
 import json
 import time
 from dataclasses import replace
 
 import pytest
 
-from coyotelab_workspace import presence, work
+from coyotelab_workspace import presence, server, work
 from coyotelab_workspace.context import Context
 from coyotelab_workspace.presence import Presence
 from coyotelab_workspace.settings import from_environment
 
-from .conftest import PREFIX, WORK_TOKEN, Browser, FakeHub, eventually, read_until
+from .conftest import PREFIX, WORK_TOKEN, Browser, FakeHub, eventually, listen, read_until
 
 SOCKET = f"{PREFIX}terminals/websocket/"
 PTS, TTY1 = 136 << 8, 4 << 8 | 1
@@ -127,6 +128,32 @@ def test_a_reload_is_no_leaving():
     assert len(told) == 1 and people.count() == 1
     people.enter("student1")
     assert len(people.get_visitors()) == 1
+
+
+async def test_a_computer_that_has_gone_is_noticed(
+    context: Context, hub: FakeHub, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(server, "PING", 0.2)
+    http, port = listen(server.make_application(context))
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    head = (
+        f"GET {SOCKET}1 HTTP/1.1",
+        f"Host: 127.0.0.1:{port}",
+        f"Authorization: token {hub.add_token()}",
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    )
+    writer.write("\r\n".join((*head, "", "")).encode())
+    assert b"101" in await reader.readline()
+    await eventually(lambda: context.watch.presence.count() == 1)
+    async with asyncio.timeout(15):  # tornado itself waits 5 s for the other side's last word
+        while await reader.read(4096):  # pings are read, and never answered
+            pass
+    await eventually(lambda: context.watch.presence.count() == 0)
+    writer.close()
+    http.stop()
 
 
 async def test_the_page_says_when_the_machine_stops(student: Browser, context: Context):
