@@ -33,10 +33,8 @@ WORDS = {
 }
 OTHER = _("{actor}: {action}")
 BY_ITSELF = {
-    idle.IDLE: _("The machine stopped: nobody had a page of it open for {count} minutes"),
-    idle.JOB: _(
-        "The machine stopped: a program ran for longer than {count} hours without a page open"
-    ),
+    idle.IDLE: _("The machine stopped: nobody had a page of it open for {count} min"),
+    idle.JOB: _("The machine stopped: a program ran for longer than {count} h without a page open"),
 }
 
 

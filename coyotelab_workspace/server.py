@@ -97,7 +97,7 @@ def make_application(context: Context) -> Application:
         template_path=str(HERE / "templates"),
         compress_response=True,
         websocket_ping_interval=PING,
-        websocket_ping_timeout=PING,  # a computer that has gone is noticed within twice this time
+        websocket_ping_timeout=PING,  # a computer that has gone is noticed within 45 s
         websocket_max_message_size=4 << 20,
         context=context,
     )

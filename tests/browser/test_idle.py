@@ -91,6 +91,8 @@ def test_closed_pages_stop_open_ones_and_programs_do_not(quick: Site, enter: Ent
     assert stopped["student2"] + 25 >= CEILING and stopped["student2"] <= CEILING + 60
     expect(staying.get_by_text("Connected")).to_be_visible()
 
+    staying.goto(f"{pages}workspaces/cs101/log")
+    expect(staying.get_by_text("instructor1 left the workspace")).to_be_visible()
     again = enter("student2")
     again.goto(f"{pages}courses/cs101")
     expect(again.get_by_text(re.compile("a program ran for longer than"))).to_be_visible()

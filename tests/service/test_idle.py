@@ -335,14 +335,14 @@ async def test_a_visit_ends_when_the_visitor_has_left(machine: Machine1) -> None
 async def test_the_student_is_told_before_and_after(machine: Machine1) -> None:
     student = machine.site.browser("student1")
     page = " ".join((await student.get("courses/cs101")).text.split())
-    assert "Your machine stops 5 minutes after you close its page." in page
+    assert "stops 5 minutes after you close its page. A running program" in page
     assert "at most 12 hours" in page and "The machine stopped" not in page
     set_idle_minutes(machine.site, 1)
     assert "stops 1 minute after" in (await student.get("courses/cs101")).text
     machine.site.services.site.job_hours = 0.5
     machine.answer["programs"] = 1
     assert await machine.stay(1900, 100) == "stopped"
-    told = "a program ran for longer than 0.5 hours without a page open"
+    told = "a program ran for longer than 0.5 h without a page open"
     assert told in (await student.get("courses/cs101")).text
     set_idle_minutes(machine.site, 0)
     assert "never stops by itself" in (await student.get("courses/cs101")).text
