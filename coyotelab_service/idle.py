@@ -41,6 +41,7 @@ class Sight:
     age: float  # seconds
     at: float  # by the monotonic clock
     since: float  # since when it has been seen without a break
+    believed: float | None = None  # since when the machine alone has said that a page is open
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,8 @@ class Idle:
         hours = self._site.job_hours
         if working and age < hours * 3600.0:
             return
+        if report is not None and report.pages and self._is_new(server):
+            return
         now = await self._hub.get_server(server.username, server.name)
         if now is None or not now.ready or now.pending or now.last_active != server.last_active:
             return  # somebody has come back, or is about to
@@ -154,6 +157,16 @@ class Idle:
         reason = f"{JOB} {hours:g}" if working and hours else f"{IDLE} {found.minutes}"
         await self._database.run(_note_stop, server, reason)
         log.info("Stopped %s/%s: %s", server.username, server.name, reason)
+
+    def _is_new(self, server: Server) -> bool:
+        """Tell whether somebody may have come so lately that the Hub has not heard of it yet.
+
+        When it still has not after a while, the machine says so wrongly.
+        """
+        sight = self._sights[server.username, server.name]
+        if sight.believed is None:
+            sight.believed = monotonic()
+        return monotonic() - sight.believed < SETTLE
 
     async def _end_if_over(
         self, visit: visits.Visit, report: work.Report | None, seconds: float

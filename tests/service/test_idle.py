@@ -151,7 +151,8 @@ async def test_work_keeps_it_running_up_to_the_ceiling(
     machine.site.services.site.job_hours = 1.0
     machine.answer |= work_
     assert await machine.stay(3580, 179) == "ready"
-    assert await machine.stay(40) == "stopped"
+    assert await machine.stay(40) == ("ready" if "pages" in work_ else "stopped")
+    assert await machine.stay(60) == "stopped", "the Hub knows of no page"
     assert machine.events()[-1] == ("", "stop", "job 1")
 
 
@@ -213,6 +214,16 @@ async def test_whoever_comes_back_at_that_moment_is_not_hit(
 
     monkeypatch.setattr(work, "ask", come_back)
     assert await machine.stay(320, 40) == "ready" and machine.asked == 1
+
+
+async def test_whoever_comes_back_at_the_ceiling_is_not_hit(machine: Machine1) -> None:
+    machine.site.services.site.job_hours = 1.0
+    machine.answer["programs"] = 1
+    assert await machine.stay(3580, 179) == "ready"
+    machine.answer["pages"] = 1  # and the Hub looks at the proxy in a moment
+    assert await machine.look(25) == "ready"
+    machine.be_there()
+    assert await machine.stay(400) == "ready"
 
 
 async def test_a_start_right_after_the_stop_works(machine: Machine1) -> None:
