@@ -32,7 +32,11 @@ WORDS = {
     visits.LEFT: _("{actor} left the workspace"),
 }
 OTHER = _("{actor}: {action}")
+# After one of these, why the machine had stopped before is no news.
+CHANGES = ("open", "start", "stop", "restart", "reset", "undo", "download", visits.ENTERED)
+# What nobody asked for: by the reason of a stop, else by the action.
 BY_ITSELF = {
+    "expire": _("The machine that a reset had put aside is kept no longer"),
     idle.IDLE: _("The machine stopped: nobody had a page of it open for {count} min"),
     idle.JOB: _("The machine stopped: a program ran for longer than {count} h without a page open"),
 }
@@ -91,7 +95,7 @@ def list_events(
 def get_news(session: Session, person: Person, slug: str, site: Site) -> News:
     """Return what somebody is told of their own workspace; raises NotFound without one."""
     place = find_place(session, person, slug, person.username, Action.VIEW_LOG)
-    last = session.scalar(_of(place).where(AuditEvent.action != visits.LEFT).limit(1))
+    last = session.scalar(_of(place).where(AuditEvent.action.in_(CHANGES)).limit(1))
     alone = last is not None and last.action == idle.STOPPED and not last.actor
     return News(
         idle_minutes=site.get_idle_minutes(place.course),
@@ -117,5 +121,7 @@ def _entry(event: AuditEvent) -> Entry:
     sentence = WORDS.get(event.action, OTHER)
     if not event.actor:
         reason, _space, values["count"] = event.detail.partition(" ")
-        sentence = BY_ITSELF.get(reason, OTHER)
+        values["actor"] = "CoyoteLab"
+        key = reason if event.action == idle.STOPPED else event.action
+        sentence = BY_ITSELF.get(key, OTHER)
     return Entry(event.id, event.created_at, sentence, values)

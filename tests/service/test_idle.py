@@ -12,7 +12,7 @@ from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 from tornado.web import Application, RequestHandler
 
-from coyotelab_service import idle, machines, visits, work
+from coyotelab_service import audit, idle, machines, visits, work
 from coyotelab_service.access import Place
 from coyotelab_service.errors import ServiceError
 from coyotelab_service.idle import Idle
@@ -355,6 +355,13 @@ async def test_the_student_is_told_before_and_after(machine: Machine1) -> None:
     assert await machine.stay(1900, 100) == "stopped"
     told = "a program ran for longer than 0.5 h without a page open"
     assert told in (await student.get("courses/cs101")).text
+    with machine.site.database.transaction() as session:
+        course, user = Course.get(session, "cs101"), User.get(session, "student1")
+        audit.note(session, idle.SYSTEM, "expire", course=course, owner=user, detail="x")
+        audit.note(session, idle.SYSTEM, "something", course=course, owner=user)
+    assert told in (await student.get("courses/cs101")).text, "it is still why it stopped"
+    page = (await student.get("workspaces/cs101/log")).text
+    assert "put aside is kept no longer" in page and "CoyoteLab: something" in page
     set_idle_minutes(machine.site, 0)
     assert "never stops by itself" in (await student.get("courses/cs101")).text
     await student.get("workspaces/cs101/student1")
