@@ -67,15 +67,33 @@ class CampusHandler(BaseHandler):
         return await self.authenticator.database.run(work, *args)
 
     async def check_password(self) -> None:
-        """Raise WrongPassword unless the form has the password of whoever is logged in."""
+        """Raise WrongPassword unless the form has the password of whoever is logged in.
+
+        Raises:
+            TooManyTries: it was not looked at.
+        """
         attempt = make_attempt(self, self.current_user.name)
         typed = self.get_body_argument("password", "", strip=False)
-        try:
-            proof = await self.authenticator.logins.check(attempt, typed)
-        except TooManyTries as error:
-            raise HTTPError(429, error.tell()) from error
+        proof = await self.authenticator.logins.check(attempt, typed)
         if proof is None or proof.temporary:
             raise WrongPassword
+
+    async def show_connection(self, error: ServiceError | None = None) -> None:
+        """Write the page of one's connection; with an error, as the answer to its form."""
+        logins = self.authenticator.campus
+        issuer, has_password = await self.ask(campus.find_ways_in, self.current_user.name)
+        if error:
+            self.set_status(429 if isinstance(error, TooManyTries) else find_status(error))
+        page = await self.render_template(
+            "campus.html",
+            logins=logins,
+            connected=next((one for one in logins if one.issuer == issuer), None),
+            issuer=issuer,
+            has_password=has_password,
+            error=error.tell() if error else "",
+            xsrf=self.xsrf_token.decode("ascii"),
+        )
+        self.finish(page)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer one of our own errors with its sentence, on the Hub's page for errors."""
@@ -133,8 +151,12 @@ class ConnectPage(StartPage):
     @authenticated
     async def post(self) -> None:
         """Start it, for whoever knows the account's password."""
-        await self.check_password()
-        await self.login.discover()
+        try:
+            await self.check_password()
+            await self.login.discover()
+        except ServiceError as error:
+            await self.show_connection(error)
+            return
         self.leave(connect=self.current_user.name)
 
     async def get(self) -> None:
@@ -190,7 +212,11 @@ class CallbackPage(CampusHandler, OAuthCallbackHandler):
         user = self.current_user
         if user is None or user.name != username:
             raise LoginNotProven
-        await self.ask(campus.connect, self.make_person(username), username, identity)
+        try:
+            await self.ask(campus.connect, self.make_person(username), username, identity)
+        except ServiceError as error:
+            await self.show_connection(error)
+            return
         self.redirect(url_path_join(self.hub.base_url, "campus"))
 
     def _find_taken(self, identity: Identity) -> set[str]:
@@ -207,17 +233,7 @@ class ConnectionPage(CampusHandler):
     @authenticated
     async def get(self) -> None:
         """Write the page."""
-        logins = self.authenticator.campus
-        issuer, has_password = await self.ask(campus.find_ways_in, self.current_user.name)
-        page = await self.render_template(
-            "campus.html",
-            logins=logins,
-            connected=next((one for one in logins if one.issuer == issuer), None),
-            issuer=issuer,
-            has_password=has_password,
-            xsrf=self.xsrf_token.decode("ascii"),
-        )
-        self.finish(page)
+        await self.show_connection()
 
 
 class DisconnectPage(CampusHandler):
@@ -226,9 +242,13 @@ class DisconnectPage(CampusHandler):
     @authenticated
     async def post(self) -> None:
         """Do it, for whoever knows the account's password."""
-        await self.check_password()
         name = self.current_user.name
-        await self.ask(campus.disconnect, self.make_person(name), name)
+        try:
+            await self.check_password()
+            await self.ask(campus.disconnect, self.make_person(name), name)
+        except ServiceError as error:
+            await self.show_connection(error)
+            return
         self.redirect(url_path_join(self.hub.base_url, "campus"))
 
 

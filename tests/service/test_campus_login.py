@@ -13,7 +13,7 @@ import pytest
 import requests
 from sqlalchemy import select
 
-from coyotelab_service import campus
+from coyotelab_service import accounts, campus
 from coyotelab_service.access import Person
 from coyotelab_service.campus import Identity
 from coyotelab_service.database import Database
@@ -388,7 +388,10 @@ def test_an_account_is_connected_by_its_password(place: Place) -> None:
     browser = place.browser()
     browser.log_in_locally("student3", PASSWORD)
     start = "/hub/campus/campus/connect"
-    assert browser.submit(start, "/hub/campus", password="wrong").status_code == 403
+    wrong = browser.submit(start, "/hub/campus", password="wrong")
+    assert wrong.status_code == 403
+    assert "That is not the password of your account" in wrong.text
+    assert 'name="password"' in wrong.text  # the form again
     answer = browser.submit(start, "/hub/campus", password=PASSWORD)
     back = place.real.authorize(answer.headers["Location"], "s-20")
     assert browser.get(back).headers["Location"] == "/hub/campus"
@@ -418,6 +421,29 @@ def test_a_connection_is_finished_by_whoever_began_it(place: Place) -> None:
         user = place.get_user(name)
         assert user
         assert user.issuer is None
+
+
+def test_a_login_that_has_an_account_is_not_connected_with_another(place: Place) -> None:
+    place.real.put("s-24", preferred_username="max")
+    assert place.log_in("s-24").username == "max"
+    browser = place.browser()
+    browser.log_in_locally("student2", PASSWORD)
+    answer = browser.submit("/hub/campus/campus/connect", "/hub/campus", password=PASSWORD)
+    answer = browser.get(place.real.authorize(answer.headers["Location"], "s-24"))
+    assert answer.status_code == 409
+    assert "belongs to another account already: max" in answer.text
+
+
+def test_a_temporary_password_ends_with_the_first_campus_login(place: Place) -> None:
+    with place.database.transaction() as session:
+        user = accounts.add_user(session, "tia", password="made-by-somebody-else", cost=4)
+        user.temporary_pw = True
+        campus.connect(session, Person("admin"), "tia", Identity(place.real.url, "s-25"))
+    place.real.put("s-25", preferred_username="tia")
+    assert place.log_in("s-25").username == "tia"
+    user = place.get_user("tia")
+    assert user
+    assert (user.password, user.temporary_pw) == (None, False)
 
 
 def test_a_connection_needs_a_form_and_a_session(place: Place) -> None:
