@@ -170,7 +170,9 @@ def test_a_local_address_claims_nothing(database: Database) -> None:
         assert student
         student.email = "stella@example.edu"
         invitation = invite(session, "stella@example.edu")
-        enrollments.enroll(session, Person("instructor2"), "cs202", "student3")
+        course = Course.get(session, "cs202")
+        assert course
+        enrollments.take_in(session, Person("instructor2"), course, student)
         assert invitation.claimed_at is None
         assert not enrolled(session, "student3")
 
