@@ -7,6 +7,7 @@ from jupyterhub.handlers import BaseHandler
 from jupyterhub.orm import User as HubUser
 from jupyterhub.utils import url_path_join
 from oauthenticator.oauth2 import (
+    STATE_COOKIE_NAME,
     OAuthCallbackHandler,
     OAuthLoginHandler,
     _deserialize_state,
@@ -25,6 +26,8 @@ from .hub_texts import use_reader_language
 from .i18n import mark as _
 from .oidc import CampusLogin, LoginNotProven
 from .throttle import TooManyTries
+
+STATE_DAYS = 1 / 24  # for a login at the provider
 
 
 class Canceled(Refused):
@@ -124,6 +127,11 @@ class StartPage(CampusHandler, OAuthLoginHandler):
         await self.login.discover()
         self.leave(next_url=self._get_next_url())
 
+    def set_state_cookie(self, state_cookie_value: str) -> None:
+        """Keep the state in the browser, for as long as logging in may take."""
+        name = find_cookie_name(self)
+        self._set_cookie(name, state_cookie_value, expires_days=STATE_DAYS, samesite="Lax")
+
     def leave(self, **purpose: str | None) -> None:
         """Remember in a signed cookie what has to come back, and send the browser off."""
         verifier, challenge = self._generate_pkce_params()
@@ -167,6 +175,8 @@ class ConnectPage(StartPage):
 class CallbackPage(CampusHandler, OAuthCallbackHandler):
     """Where a browser comes back to from the provider."""
 
+    _state_cookie: str | None = None
+
     async def get(self) -> None:
         """Log in, or connect the account, whatever the browser was sent for.
 
@@ -186,6 +196,16 @@ class CallbackPage(CampusHandler, OAuthCallbackHandler):
         if user is None:  # blocked in the Hub's configuration
             raise campus.Closed
         self.redirect(self.get_next_url(user))
+
+    def get_state_cookie(self) -> str:
+        """Return the state of this browser, "" for none; it is taken from the browser with that."""
+        if self._state_cookie is None:
+            name = find_cookie_name(self)
+            found = self.get_secure_cookie(name, max_age_days=STATE_DAYS) or b""
+            self._state_cookie = found.decode()
+            # A browser lets go of a __Host- cookie only when told so as it was given it.
+            self.clear_cookie(name, secure=name.startswith("__Host-"))
+        return self._state_cookie
 
     def check_error(self) -> None:
         """Raise Canceled when the provider says that there was no login."""
@@ -250,6 +270,16 @@ class DisconnectPage(CampusHandler):
             await self.show_connection(error)
             return
         self.redirect(url_path_join(self.hub.base_url, "campus"))
+
+
+def find_cookie_name(handler: Any) -> str:
+    """Return the name of the cookie with the state of a login.
+
+    As the Hub's own cookies: with the prefix no page on a host beside it, such as a student's, can
+    plant a state of its own and log its visitors in as somebody else.
+    """
+    prefixed = handler.hub.cookie_name.startswith("__Host-")
+    return f"__Host-{STATE_COOKIE_NAME}" if prefixed else STATE_COOKIE_NAME
 
 
 def make_routes(logins: list[CampusLogin]) -> list[tuple[Any, ...]]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jwt
@@ -16,6 +17,7 @@ from sqlalchemy import select
 from coyotelab_service import accounts, campus
 from coyotelab_service.access import Person
 from coyotelab_service.campus import Identity
+from coyotelab_service.campus_pages import find_cookie_name
 from coyotelab_service.database import Database
 from coyotelab_service.oidc import make_logins
 from coyotelab_service.orm import AuditEvent, Course, Invitation, User
@@ -267,6 +269,21 @@ def test_the_request_is_the_one_that_oidc_wants(place: Place) -> None:
     assert query["code_challenge_method"] == "S256"
     assert len(query["nonce"]) >= 32
     assert query["redirect_uri"].endswith("/hub/campus/false/callback")
+
+
+@pytest.mark.parametrize("prefix", ["", "__Host-"])
+def test_the_state_s_cookie_is_kept_like_the_hub_s_own(prefix: str) -> None:
+    handler = SimpleNamespace(hub=SimpleNamespace(cookie_name=f"{prefix}jupyterhub-hub-login"))
+    assert find_cookie_name(handler) == f"{prefix}oauthenticator-state"
+
+
+def test_the_state_is_for_this_site_and_an_hour_and_once(place: Place) -> None:
+    browser = place.browser()
+    given = browser.get("/hub/campus/false/login").headers["Set-Cookie"]
+    assert "HttpOnly" in given
+    assert "SameSite=Lax" in given
+    assert browser.get("/hub/campus/false/callback?code=c&state=W10=").status_code == 403
+    assert "oauthenticator-state" not in browser.session.cookies
 
 
 def test_an_honest_token_is_believed(place: Place, liar: FalseCampus) -> None:
