@@ -6,7 +6,17 @@ from typing import Any
 from jupyterhub._data import DATA_FILES_PATH
 from tornado.web import RequestHandler, StaticFileHandler
 
-from .handlers import account, api, course_api, course_form, courses, downloads, log, workspaces
+from .handlers import (
+    account,
+    api,
+    course_api,
+    course_form,
+    courses,
+    downloads,
+    language,
+    log,
+    workspaces,
+)
 
 STATIC = Path(__file__).parent / "static"
 HUB_STATIC = Path(DATA_FILES_PATH) / "static"  # the Hub's compiled look, so that ours is the same
@@ -17,6 +27,7 @@ PLACE = f"api/courses/{NAME}/workspaces/{NAME}"
 
 PAGES: dict[str, type[RequestHandler]] = {
     "": courses.CoursesPage,
+    "states": courses.StatesData,
     "courses/new": course_form.NewCoursePage,
     f"courses/{NAME}": courses.CoursePage,
     f"courses/{NAME}/edit": course_form.EditCoursePage,
@@ -31,6 +42,7 @@ PAGES: dict[str, type[RequestHandler]] = {
     WORKSPACE: workspaces.OpenPage,
     "account/password": account.PasswordPage,
     "account/tokens": account.TokensPage,
+    "language": language.LanguagePage,
     "logout": account.LogoutPage,
     "oauth_callback": account.LoginCallback,
 }

@@ -18,6 +18,7 @@ from .archive import read_archive
 from .database import Database
 from .errors import Conflict, NotFound, StartFailed, StopFailed, Unavailable
 from .hub_api import HubApi, HubError, ProgressEvent, Server
+from .i18n import mark as _
 from .rules import Action
 from .site import Site
 
@@ -27,8 +28,6 @@ STOPPING = 60.0  # seconds a machine may take to stop
 STARTING = 120.0  # seconds a machine may take to start, when somebody waits for its files
 PAUSE = 0.1  # seconds between two looks at the Hub
 TOKEN_SECONDS = 300  # life of the token that reads an archive; it is checked once, at the start
-
-STATES = {"": "running", "spawn": "starting", "stop": "stopping"}
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ class CourseWorkspaces:
         place = await self._find(person, slug, username, Action.OPEN)
         server = await self._hub.get_server(username, slug)
         if server and server.pending == "stop":
-            yield ProgressEvent(0, "Waiting for your machine to stop first")
+            yield ProgressEvent(0, _("Waiting for your machine to stop first"))
             await self._wait_until_stopped(username, slug)
             await self._hub.start(username, slug, place.course.name)
         try:
@@ -236,7 +235,7 @@ class CourseWorkspaces:
     @contextmanager
     def _only_once(self, workspace: str) -> Iterator[None]:
         if workspace in self._resetting:
-            raise Conflict("This workspace is being reset already.")
+            raise Conflict(_("This workspace is being reset already."))
         self._resetting.add(workspace)
         try:
             yield
@@ -251,6 +250,6 @@ def _begin_reset(session: Session, person: Person, place: Place, site: Site) -> 
 
 
 def _view(slug: str, username: str, server: Server | None) -> WorkspaceView:
-    if server is None or not server.active:
-        return WorkspaceView(slug, username, "stopped", server.url if server else "")
-    return WorkspaceView(slug, username, STATES.get(server.pending, "starting"), server.url)
+    if server is None:
+        return WorkspaceView(slug, username, "stopped", "")
+    return WorkspaceView(slug, username, server.state, server.url)

@@ -30,6 +30,7 @@ Row = tuple[str, str, dict[str, object] | None, Set[str]]
 PAGE_ROWS: list[Row] = [
     ("GET", "", None, EVERYBODY),
     ("GET", "account/password", None, EVERYBODY),
+    ("GET", "states", None, EVERYBODY),
     ("GET", "account/tokens", None, EVERYBODY),
     ("POST", "account/tokens", {"days": "7"}, EVERYBODY),
     ("GET", "courses/new", None, MAKERS),
@@ -98,7 +99,7 @@ API_ROWS: list[Row] = [
     ("PATCH", "courses/nosuchcourse", {"name": "Mine"}, NOBODY),
     ("GET", "nothing", None, NOBODY),
 ]
-OPEN_TO_ALL = {"logout", "oauth_callback", "api/health", r"api/openapi\.json"}
+OPEN_TO_ALL = {"language", "logout", "oauth_callback", "api/health", r"api/openapi\.json"}
 
 
 @pytest.mark.parametrize("person", sorted(EVERYBODY))
