@@ -55,16 +55,6 @@ class CourseView:
         return self.end_date is not None and self.end_date < today
 
 
-@dataclass(frozen=True)
-class StudentView:
-    """One enrollment, as the course's instructor sees it."""
-
-    username: str
-    name: str
-    email: str
-    enabled: bool
-
-
 def list_courses(session: Session, person: Person) -> list[CourseView]:
     """Return the courses this person teaches or attends; all of them for an admin of the Hub."""
     user = User.get(session, person.username)
@@ -99,18 +89,6 @@ def get_course(session: Session, person: Person, slug: str) -> CourseView:
     user = User.get(session, person.username)
     teaching = bool(user and course.id in _find_taught(session, user))
     return _view(course, teaching, bool(user and user.active_in(course)))
-
-
-def list_students(session: Session, person: Person, slug: str) -> list[StudentView]:
-    """Return everybody ever enrolled, by name; raises NotFound when this person may not see it."""
-    course = find_course(session, person, slug, Action.VIEW_STUDENTS)
-    rows = session.execute(
-        select(User, Enrollment.enabled)
-        .join(Enrollment, Enrollment.user_id == User.id)
-        .where(Enrollment.course_id == course.id)
-        .order_by(User.name, User.username)
-    )
-    return [StudentView(user.username, user.name, user.email, on) for user, on in rows]
 
 
 def list_members(session: Session, person: Person, slug: str) -> list[str]:

@@ -7,6 +7,7 @@ from .errors import Invalid
 from .i18n import mark as _
 
 WEB_LENGTH = 500
+MAIL_LENGTH = 254
 # What no web address needs, and what makes one look like another or end early where it is shown.
 _ODD = re.compile(r"""[\s"<>\\^`{|}]""")
 _LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
@@ -53,11 +54,19 @@ def web_link(address: str) -> str:
         return ""
 
 
+def is_mail_address(text: str) -> bool:
+    """Tell whether this is one e-mail address and nothing else."""
+    return len(text) <= MAIL_LENGTH and _MAIL.fullmatch(text) is not None
+
+
 def mail_link(address: str) -> str:
     """Return the mailto: link to one person, "" unless the address is a plain one.
 
     Everything that could add a header, such as another receiver, is percent-encoded.
     """
-    if len(address) > 254 or not _MAIL.fullmatch(address):
-        return ""
-    return "mailto:" + quote(address, safe="@")
+    return "mailto:" + encode_mail(address) if is_mail_address(address) else ""
+
+
+def encode_mail(address: str) -> str:
+    """Return an address as a part of a mailto: link (RFC 6068)."""
+    return quote(address, safe="@")

@@ -20,7 +20,14 @@ _OPERATIONS = [
         200,
         ["Enrollment"],
     ),
-    ("post", "/courses/{slug}/enrollments", "Enroll somebody", "NewEnrollment", 201, "Enrollment"),
+    (
+        "post",
+        "/courses/{slug}/enrollments",
+        "Enroll somebody, in a new account if need be, or invite them (202)",
+        "NewEnrollment",
+        201,
+        "Enrollment",
+    ),
     (
         "patch",
         "/courses/{slug}/enrollments/{username}",
@@ -51,8 +58,19 @@ _OPERATIONS = [
         b"",
     ),
 ]
+# What a GET takes in its query.
+_QUERIES: dict[str, dict[str, Any]] = {
+    "/courses/{slug}/enrollments": {
+        "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1000},
+        "offset": {"type": "integer", "minimum": 0, "default": 0},
+        "search": {"type": "string", "description": "Words of a name, user name or e-mail."},
+    },
+}
+# What else a success may be.
+_OTHERWISE = {("post", "/courses/{slug}/enrollments"): (202, "Invited")}
 _PUBLIC = ("/health", "/openapi.json")
 _TEXT: dict[str, Any] = {"type": "string"}
+_MOMENT: dict[str, Any] = {"type": "string", "format": "date-time"}
 _DATE: dict[str, Any] = {"type": ["string", "null"], "format": "date"}
 
 
@@ -116,8 +134,29 @@ _SCHEMAS = {
         **_COURSE_FIELDS,
     ),
     "CourseChange": _sent(archived={"type": "boolean"}, **_COURSE_FIELDS),
-    "Enrollment": _object(username=_TEXT, name=_TEXT, email=_TEXT, enabled={"type": "boolean"}),
-    "NewEnrollment": _object(username=_TEXT),
+    "Enrollment": {
+        "type": "object",
+        "properties": {
+            "username": _TEXT,
+            "name": _TEXT,
+            "email": _TEXT,
+            "enabled": {"type": "boolean"},
+            "since": _MOMENT,
+            "last_active": _MOMENT | {"type": ["string", "null"]},
+            "temporary_password": {
+                "type": "string",
+                "description": "Of an account that has just been made; it is not shown again.",
+            },
+        },
+        "required": ["username", "name", "email", "enabled", "since", "last_active"],
+    },
+    "NewEnrollment": {
+        "type": "object",
+        "properties": {"username": _TEXT, "name": _TEXT, "email": _TEXT},
+        "description": "A user name, or an e-mail address, or both; a name for a new account.",
+        "anyOf": [{"required": ["username"]}, {"required": ["email"]}],
+    },
+    "Invited": _object(invited=_TEXT),
     "EnrollmentChange": _object(enabled={"type": "boolean"}),
     "Workspace": _object(
         course=_TEXT,
@@ -149,7 +188,9 @@ def _content(schema: Any) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
 
 
-def _operation(path: str, summary: str, body: Any, status: int, answer: Any) -> dict[str, Any]:
+def _operation(
+    method: str, path: str, summary: str, body: Any, status: int, answer: Any
+) -> dict[str, Any]:
     problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
     operation: dict[str, Any] = {
         "summary": summary,
@@ -166,6 +207,14 @@ def _operation(path: str, summary: str, body: Any, status: int, answer: Any) -> 
             },
         },
     }
+    if method == "get":
+        operation["parameters"] += [
+            {"name": name, "in": "query", "schema": schema}
+            for name, schema in _QUERIES.get(path, {}).items()
+        ]
+    if (method, path) in _OTHERWISE:
+        other, schema = _OTHERWISE[method, path]
+        operation["responses"][str(other)] = {"description": "Done", "content": _content(schema)}
     if body:
         operation["requestBody"] = {"required": True, "content": _content(body)}
     if path in _PUBLIC:
@@ -176,7 +225,7 @@ def _operation(path: str, summary: str, body: Any, status: int, answer: Any) -> 
 def _paths() -> dict[str, Any]:
     paths: dict[str, Any] = {}
     for method, path, *rest in _OPERATIONS:
-        paths.setdefault(path, {})[method] = _operation(str(path), *rest)  # type: ignore[arg-type]
+        paths.setdefault(path, {})[method] = _operation(method, path, *rest)  # type: ignore[arg-type]
     return paths
 
 

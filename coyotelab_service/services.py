@@ -1,7 +1,7 @@
 """The parts that the handlers work with, made once by the application."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from .database import Database, ping
 from .hub_api import HubApi
+from .intake import Intake
 from .reconciler import Reconciler
 from .site import Site
 from .workspaces import CourseWorkspaces
@@ -37,6 +38,7 @@ class Services:
     prefix: str
     public_url: str
     hub_url: str
+    intake: Intake = field(default_factory=Intake)
 
     @property
     def cookie_domain(self) -> str:

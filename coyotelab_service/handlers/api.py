@@ -2,13 +2,10 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
 
-from .. import courses, enrollments
-from ..courses import StudentView
 from ..errors import Invalid, InvalidFields, NotFound, Unavailable
 from ..openapi import DOCUMENT
 from ..workspaces import WorkspaceView
@@ -55,9 +52,15 @@ class ApiHandler(Handler):
             raise Invalid(NOT_JSON)
         return body
 
-    def read(self, name: str, kind: type) -> Any:
-        """Return one member of the JSON object sent; raises Invalid, in words, unless it fits."""
+    def read(self, name: str, kind: type, missing: Any = None) -> Any:
+        """Return one member of the JSON object sent; raises Invalid, in words, unless it fits.
+
+        Args:
+            missing: what it is when it is not there; None: it has to be there.
+        """
         body = self.read_object()
+        if missing is not None and name not in body:
+            return missing
         if not isinstance(body.get(name), kind):
             raise Invalid(f'The JSON object needs "{name}", of type {TYPES[kind]}.')
         value = body[name]
@@ -131,37 +134,6 @@ class OpenApi(ApiHandler):
     async def get(self) -> None:
         """Show it."""
         self.reply(DOCUMENT | {"servers": [{"url": f"{self.services.prefix}api"}]})
-
-
-class EnrollmentsApi(ApiHandler):
-    """Who is, or was, in a course."""
-
-    async def get(self, slug: str) -> None:
-        """List them."""
-        students = await self.services.run(courses.list_students, self.person, slug)
-        self.reply([asdict(student) for student in students])
-
-    async def post(self, slug: str) -> None:
-        """Enroll somebody who has an account."""
-        username = self.read("username", str)
-        student: StudentView = await self.services.run(
-            enrollments.enroll, self.person, slug, username
-        )
-        await self.services.reconciler.enforce(slug, student.username)
-        self.reply(asdict(student), 201)
-
-
-class EnrollmentApi(ApiHandler):
-    """One enrollment."""
-
-    async def patch(self, slug: str, username: str) -> None:
-        """Drop somebody, or take them back."""
-        enabled = self.read("enabled", bool)
-        student: StudentView = await self.services.run(
-            enrollments.set_enabled, self.person, slug, username, enabled
-        )
-        await self.services.reconciler.enforce(slug, username)
-        self.reply(asdict(student))
 
 
 class WorkspacesApi(ApiHandler):

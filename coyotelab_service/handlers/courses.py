@@ -1,9 +1,9 @@
-"""Pages of courses: the list, one course, and its students."""
+"""Pages of courses: the list, and one course."""
 
 import asyncio
 from datetime import date
 
-from .. import courses, enrollments, visits
+from .. import courses, visits
 from ..access import may_on_site
 from ..log import get_news
 from ..pages import show_state
@@ -66,23 +66,3 @@ class CoursePage(PageHandler):
             visitors=visitors,
             news=news,
         )
-
-
-class StudentsPage(PageHandler):
-    """Everybody who is or was in a course, with their workspaces."""
-
-    async def get(self, slug: str) -> None:
-        """Show them."""
-        course = await self.services.run(courses.get_course, self.person, slug)
-        students = await self.services.run(courses.list_students, self.person, slug)
-        workspaces = await self.services.workspaces.list_all(self.person, slug)
-        states = {workspace.username: workspace.state for workspace in workspaces}
-        self.write_page("students.html", course=course, students=students, states=states)
-
-    async def post(self, slug: str) -> None:
-        """Drop somebody, or take them back."""
-        username = self.get_body_argument("username", "")
-        enabled = self.get_body_argument("enabled", "") == "true"
-        await self.services.run(enrollments.set_enabled, self.person, slug, username, enabled)
-        await self.services.reconciler.enforce(slug, username)
-        self.redirect(self.page("courses", slug, "students"), status=303)

@@ -173,11 +173,18 @@ class Browser:
             "POST", path, fields={**fields, "_xsrf": found.group(1) if found else "none"}
         )
 
+    async def upload(self, path: str, name: str, content: bytes) -> Answer:
+        """Open a page with a form, and send it with a file."""
+        found = re.search(r'name="_xsrf" value="([^"]+)"', (await self.get(path)).text)
+        form = aiohttp.FormData({"_xsrf": found.group(1) if found else "none", "text": ""})
+        form.add_field("file", content, filename=name, content_type="text/csv")
+        return await self.request("POST", path, form)
+
     async def request(
         self,
         method: str,
         path: str,
-        fields: dict[str, str] | None = None,
+        fields: dict[str, str] | aiohttp.FormData | None = None,
         mode: str = "navigate",
         host: str = OWN_HOST,
         **more: str,
@@ -200,7 +207,7 @@ class Browser:
         self,
         method: str,
         path: str,
-        fields: dict[str, str] | None,
+        fields: dict[str, str] | aiohttp.FormData | None,
         mode: str,
         host: str,
         site: str = "same-origin",
@@ -210,8 +217,10 @@ class Browser:
         headers = {"Host": host, "Sec-Fetch-Mode": mode, "Sec-Fetch-Site": site}
         headers |= {"Sec-Fetch-Dest": dest}
         headers |= {"Cookie": cookie} if cookie else {}
-        data = None
-        if fields is not None:
+        data: str | aiohttp.FormData | None = None
+        if isinstance(fields, aiohttp.FormData):
+            data = fields
+        elif fields is not None:
             data = urlencode(fields)
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         async with (

@@ -29,21 +29,6 @@ async def test_everybody_sees_their_courses(site: Site) -> None:
         assert "You are not in any course yet" in page.text
 
 
-async def test_the_students_page_says_who_does_what(site: Site) -> None:
-    site.hub.server("student1", "cs101", "ready")
-    teacher = site.browser("instructor1")
-    page = (await teacher.get("courses/cs101/students")).text
-    assert page.count("Running") == 1 and page.count("Dropped") == 1 and "Re-add" in page
-    dropped = await teacher.submit("courses/cs101/students", username="student1", enabled="false")
-    assert dropped.status == 303
-    assert site.hub.servers["student1", "cs101"].state == "stopped"
-    assert (await site.browser("student1").get("courses/cs101")).status == 404
-    await teacher.submit("courses/cs101/students", username="student1", enabled="true")
-    assert (await site.browser("student1").get("courses/cs101")).status == 200
-    seen_by_admin = (await site.browser("admin").get("courses/cs101/students")).text
-    assert "<form" not in seen_by_admin and "/download" not in seen_by_admin
-
-
 async def test_courses_that_are_over_are_apart_and_those_to_come_are_marked(site: Site) -> None:
     with site.database.transaction() as session:
         over, coming = Course.get(session, "cs101"), Course.get(session, "cs202")
