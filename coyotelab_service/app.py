@@ -15,6 +15,7 @@ from traitlets import Float, Unicode, default
 from traitlets.config import Application
 
 from coyotelab_spawner.lxd import Connection
+from coyotelab_spawner.lxd.meters import Meters
 from coyotelab_spawner.workspaces import Workspaces
 
 from . import i18n
@@ -24,6 +25,7 @@ from .hub_api import HubApi
 from .preparation import Preparation
 from .reconciler import Reconciler
 from .routes import STATIC, make_routes
+from .running import RunningWorkspaces
 from .services import Services
 from .site import Site
 from .workspaces import CourseWorkspaces
@@ -137,10 +139,8 @@ class ServiceApp(Application):
             os.environ["JUPYTERHUB_API_TOKEN"],
             os.environ.get("JUPYTERHUB_HOST", ""),
         )
-        lxd = Workspaces(
-            Connection(self.lxd_url, self.lxd_project, Path(self.lxd_credentials)),
-            self.lxd_profile,
-        )
+        connection = Connection(self.lxd_url, self.lxd_project, Path(self.lxd_credentials))
+        lxd, meters = Workspaces(connection, self.lxd_profile), Meters(connection, self.lxd_profile)
         site = Site(parent=self)
         workspaces = CourseWorkspaces(database, hub, lxd, site, self.proxy_url)
         self.preparation = Preparation(database, lxd, site, self.prepare_pause)
@@ -149,6 +149,7 @@ class ServiceApp(Application):
             hub=hub,
             workspaces=workspaces,
             reconciler=Reconciler(database, hub, workspaces, self.preparation, lxd, site),
+            running=RunningWorkspaces(database, meters, site),
             site=site,
             templates=make_templates(),
             prefix=os.environ["JUPYTERHUB_SERVICE_PREFIX"],

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from .i18n import gettext
@@ -44,7 +44,8 @@ def cut(
     size: int = SIZE,
 ) -> Page[T]:
     """Return one page of a query's rows, each made into an item; beyond the end it is the last."""
-    total = session.scalar(select(func.count()).select_from(query.order_by(None).subquery())) or 0
+    counted = query.with_only_columns(func.count(), maintain_column_froms=True).order_by(None)
+    total = session.scalar(counted) or 0
     last = max(1, -(-total // size))
     number = min(max(1, number), last)
     rows = session.execute(query.offset((number - 1) * size).limit(size))

@@ -1,5 +1,6 @@
 """The accounts as administrators manage them: found, made, changed, closed; never deleted."""
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,9 +8,10 @@ from datetime import datetime
 from sqlalchemy import case, literal, select, union_all
 from sqlalchemy.orm import Session
 
-from . import accounts, audit
+from . import accounts, audit, passwords
 from .access import Person, ensure_on_site
-from .errors import Conflict, NotFound
+from .addresses import is_address
+from .errors import Conflict, Invalid, NotFound
 from .i18n import mark as _
 from .orm import Course, CourseInstructor, Enrollment, Role, User
 from .paging import Page, contains, cut
@@ -17,6 +19,9 @@ from .rules import Action
 from .site import Site
 
 OWN_ACCOUNT = _("You cannot disable your own account. Another administrator can.")
+NO_ADDRESS = _("{email} is not an e-mail address.")
+BAD_NAME = _("A name has at most {most} characters, and no control characters.")
+NAME_LENGTH = 200  # characters
 SORTS = {
     "username": User.username,
     "name": User.name,
@@ -49,6 +54,14 @@ class Membership:
     name: str
     archived: bool
     kind: str  # instructor, co-instructor, student or dropped
+
+
+@dataclass(frozen=True)
+class Added:
+    """An account that was just made; `password` is its temporary one, "" when it has none."""
+
+    account: Account
+    password: str
 
 
 @dataclass(frozen=True)
@@ -126,21 +139,29 @@ def add(
     name: str = "",
     email: str = "",
     roles: Role = Role.STUDENT,
-    password: str | None = None,
-) -> Account:
-    """Make an account, without a password unless one is given.
+    password: str = "",
+    campus: bool = False,
+) -> Added:
+    """Make an account, with a temporary password unless one is given.
+
+    Args:
+        password: a lasting one.
+        campus: no password at all: only the campus login opens the account.
 
     Raises:
         NotFound: this person may not.
-        Invalid: not a possible user name or password.
+        Invalid: not a possible user name, e-mail address or password.
         Conflict: there is such an account already.
     """
     ensure_on_site(session, person, Action.ADMINISTER, site)
+    _check(name, email)
     user = accounts.add_user(
-        session, username, name=name, email=email, roles=roles, password=password
+        session, username, name=name, email=email, roles=roles, password=password or None
     )
-    audit.note(session, person, "add account", owner=user, detail=_say_roles(roles))
-    return _view(user)
+    secret = "" if password or campus else passwords.make_temporary(user, site)
+    session.flush()
+    audit.note(session, person, "add account", owner=user, detail=say_roles(roles))
+    return Added(_view(user), secret)
 
 
 def edit(
@@ -153,8 +174,9 @@ def edit(
     email: str | None = None,
     roles: Role | None = None,
 ) -> Account:
-    """Change what is given of an account; what changed is in the log. Raises NotFound."""
+    """Change what is given of an account; what changed is in the log. Raises NotFound, Invalid."""
     user = _find(session, person, site, username)
+    _check(name or "", email or "")
     changes = []
     if name is not None and name != user.name:
         changes.append(f"name: {user.name} → {name}")
@@ -163,7 +185,7 @@ def edit(
         changes.append(f"e-mail: {user.email} → {email}")
         user.email = email
     if roles is not None and roles != user.roles:
-        changes.append(f"roles: {_say_roles(Role(user.roles))} → {_say_roles(roles)}")
+        changes.append(f"roles: {say_roles(Role(user.roles))} → {say_roles(roles)}")
         user.roles = int(roles)
     if changes:
         audit.note(session, person, "edit account", owner=user, detail="; ".join(changes))
@@ -188,6 +210,11 @@ def set_disabled(
     return _view(user)
 
 
+def say_roles(roles: Role) -> str:
+    """Return the roles in words, for the log and the command line."""
+    return ", ".join((role.name or "").lower() for role in Role if role & roles) or "none"
+
+
 def _find(session: Session, person: Person, site: Site, username: str) -> User:
     ensure_on_site(session, person, Action.ADMINISTER, site)
     user = User.get(session, accounts.normalize_username(username))
@@ -196,8 +223,11 @@ def _find(session: Session, person: Person, site: Site, username: str) -> User:
     return user
 
 
-def _say_roles(roles: Role) -> str:
-    return ", ".join((role.name or "").lower() for role in Role if role & roles) or "none"
+def _check(name: str, email: str) -> None:
+    if len(name) > NAME_LENGTH or any(unicodedata.category(letter) == "Cc" for letter in name):
+        raise Invalid(BAD_NAME, most=NAME_LENGTH)
+    if email and not is_address(email):
+        raise Invalid(NO_ADDRESS, email=email[:60])
 
 
 def _view(user: User) -> Account:

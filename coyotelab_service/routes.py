@@ -6,7 +6,7 @@ from typing import Any
 from jupyterhub._data import DATA_FILES_PATH
 from tornado.web import RequestHandler, StaticFileHandler
 
-from .handlers import account, api, courses, downloads, workspaces
+from .handlers import account, admin, admin_people, api, courses, downloads, workspaces
 
 STATIC = Path(__file__).parent / "static"
 HUB_STATIC = Path(DATA_FILES_PATH) / "static"  # the Hub's compiled look, so that ours is the same
@@ -25,6 +25,16 @@ PAGES: dict[str, type[RequestHandler]] = {
     f"{WORKSPACE}/reset": workspaces.ResetPage,
     WORKSPACE: workspaces.OpenPage,
     "account/tokens": account.TokensPage,
+    "admin": admin.OverviewPage,
+    "admin/users": admin_people.PeoplePage,
+    "admin/users/new": admin_people.NewPersonPage,
+    f"admin/users/{NAME}": admin_people.AccountPage,
+    "admin/courses": admin.CoursesPage,
+    "admin/bases": admin.BasesPage,
+    "admin/workspaces": admin.WorkspacesPage,
+    "admin/limits": admin.LimitsPage,
+    "admin/audit": admin.AuditPage,
+    r"admin/audit\.csv": admin.AuditExport,
     "logout": account.LogoutPage,
     "oauth_callback": account.LoginCallback,
 }

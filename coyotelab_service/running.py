@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select
@@ -19,6 +19,7 @@ from .orm import Course, Machine, User
 from .rules import Action
 from .site import Site
 
+Row = tuple[Machine, Course, User]
 FRESH = 5.0  # seconds for which a measurement is shown again instead of being made anew
 SPAN = 600.0  # seconds after which an earlier measurement says nothing about "now"
 
@@ -70,8 +71,7 @@ class RunningWorkspaces:
         now, before = await self._measure()
         rows = await self._database.run(_find, set(now.usage))
         found = [
-            _view(machine, course, owner, now.usage[machine.name], _get_load(machine, now, before))
-            for machine, course, owner in rows
+            _view(row, now.usage[row[0].name], _get_load(row[0].name, now, before)) for row in rows
         ]
         return sorted(found, key=lambda one: (-(one.memory or 0), one.slug, one.username))
 
@@ -81,6 +81,10 @@ class RunningWorkspaces:
             return await self._meters.get_health()
         except LXDError as error:
             raise Unavailable(str(error)) from error
+
+    def forget(self) -> None:
+        """Measure anew the next time, after something was stopped."""
+        self._last = replace(self._last, at=float("-inf"))
 
     async def _measure(self) -> tuple[_Measurement, _Measurement]:
         async with self._measuring:
@@ -93,7 +97,7 @@ class RunningWorkspaces:
             return self._last, self._before
 
 
-def _find(session: Session, names: Collection[str]) -> list[tuple[Machine, Course, User]]:
+def _find(session: Session, names: Collection[str]) -> list[Row]:
     query = (
         select(Machine, Course, User)
         .join(Course, Course.id == Machine.course_id)
@@ -103,16 +107,17 @@ def _find(session: Session, names: Collection[str]) -> list[tuple[Machine, Cours
     return [(machine, course, user) for machine, course, user in session.execute(query)]
 
 
-def _get_load(machine: Machine, now: _Measurement, before: _Measurement) -> float | None:
+def _get_load(name: str, now: _Measurement, before: _Measurement) -> float | None:
     """Return the percent of one CPU between two measurements; None without a recent one."""
     seconds = now.at - before.at
-    new, old = now.usage[machine.name].cpu, before.usage.get(machine.name)
+    new, old = now.usage[name].cpu, before.usage.get(name)
     if seconds > SPAN or new is None or old is None or old.cpu is None or new < old.cpu:
         return None  # it was restarted in between, or nobody looked
     return 100 * (new - old.cpu) / seconds
 
 
-def _view(machine: Machine, course: Course, owner: User, usage: Usage, load: float | None) -> Running:
+def _view(row: Row, usage: Usage, load: float | None) -> Running:
+    machine, course, owner = row
     return Running(
         slug=course.slug,
         course=course.name,

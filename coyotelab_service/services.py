@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from .database import Database, ping
 from .hub_api import HubApi
 from .reconciler import Reconciler
+from .running import RunningWorkspaces
 from .site import Site
 from .workspaces import CourseWorkspaces
 
@@ -32,6 +33,7 @@ class Services:
     hub: HubApi
     workspaces: CourseWorkspaces
     reconciler: Reconciler
+    running: RunningWorkspaces
     site: Site
     templates: jinja2.Environment
     prefix: str

@@ -71,9 +71,7 @@ async def test_a_pool_that_may_not_be_read_is_no_fault(nowhere: Connection) -> N
     assert await meters.get_health() == Health("lxd 5.0.2")
 
 
-async def test_health_has_a_deadline(
-    nowhere: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_health_has_a_deadline(nowhere: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     class Silent:
         async def read(self, *path: str) -> object:
             await asyncio.sleep(60)
