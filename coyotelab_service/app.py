@@ -7,7 +7,6 @@ import signal
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import jinja2
 from jupyterhub.services.auth import HubOAuth
 from tornado.httpserver import HTTPServer
 from tornado.web import Application as TornadoApplication
@@ -18,10 +17,10 @@ from coyotelab_spawner.lxd import Connection
 from coyotelab_spawner.lxd.meters import Meters
 from coyotelab_spawner.workspaces import Workspaces
 
-from . import i18n
 from .database import SchemaOutdated, get_database
 from .handlers.base import MissingPage
 from .hub_api import HubApi
+from .pages import make_templates
 from .preparation import Preparation
 from .reconciler import Reconciler
 from .routes import STATIC, make_routes
@@ -32,21 +31,6 @@ from .workspaces import CourseWorkspaces
 
 MAX_BODY = 2 * 1024 * 1024  # bytes of one request
 REVOKED = 30  # seconds until a login that ended at the Hub has ended here too
-
-
-def make_templates() -> jinja2.Environment:
-    """Return the pages' templates, whose text is in the language of the task that fills them."""
-    templates = jinja2.Environment(
-        loader=jinja2.PackageLoader(__package__),
-        extensions=["jinja2.ext.i18n"],
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    templates.policies["ext.i18n.trimmed"] = True
-    templates.install_gettext_callables(i18n.gettext, i18n.ngettext, newstyle=True)  # type: ignore[attr-defined]
-    return templates
 
 
 class ServiceApp(Application):

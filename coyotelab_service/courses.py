@@ -28,6 +28,10 @@ class CourseView:
     teaching: bool  # whether the person who asks is one of its instructors
     attending: bool  # whether the person who asks is enrolled
 
+    def is_over(self, today: date) -> bool:
+        """Tell whether its last day is behind us."""
+        return self.end_date is not None and self.end_date < today
+
 
 @dataclass(frozen=True)
 class StudentView:

@@ -18,6 +18,8 @@ DEADLINE = 15.0  # seconds for one answer; the Hub itself waits at most 10 s for
 SILENCE = 30.0  # seconds without a line on a progress stream; the Hub sends one every 8 s
 PAGE = 200  # users per page, the Hub's maximum
 
+STATES = {"": "running", "spawn": "starting", "stop": "stopping"}
+
 
 class HubError(Unavailable):
     """The Hub would not do what it was asked; `status` is its HTTP status, `detail` its reason."""
@@ -49,6 +51,11 @@ class Server:
     def active(self) -> bool:
         """Whether it runs, or is on its way up or down."""
         return self.ready or bool(self.pending)
+
+    @property
+    def state(self) -> str:
+        """What it is now: stopped, starting, running or stopping."""
+        return STATES.get(self.pending, "starting") if self.active else "stopped"
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,13 @@ class HubApi:
         """Return the server, or None when the Hub has never heard of it."""
         status, model = await self._ask("GET", _server(username, server), fine={404})
         return None if status == 404 else self._make_server(username, model)
+
+    async def list_own_servers(self, username: str) -> dict[str, Server]:
+        """Return the active servers of one user, by server name."""
+        status, user = await self._ask("GET", f"/users/{_path(username)}", fine={404})
+        models = [] if status == 404 else (user.get("servers") or {}).values()
+        servers = [self._make_server(username, model) for model in models]
+        return {server.name: server for server in servers if server.active}
 
     async def list_servers(self) -> dict[tuple[str, str], Server]:
         """Return every active server, by user name and server name."""

@@ -6,7 +6,7 @@ from typing import Any
 from jupyterhub._data import DATA_FILES_PATH
 from tornado.web import RequestHandler, StaticFileHandler
 
-from .handlers import account, admin, admin_people, api, courses, downloads, workspaces
+from .handlers import account, admin, admin_people, api, courses, downloads, language, workspaces
 
 STATIC = Path(__file__).parent / "static"
 HUB_STATIC = Path(DATA_FILES_PATH) / "static"  # the Hub's compiled look, so that ours is the same
@@ -17,6 +17,7 @@ PLACE = f"api/courses/{NAME}/workspaces/{NAME}"
 
 PAGES: dict[str, type[RequestHandler]] = {
     "": courses.CoursesPage,
+    "states": courses.StatesData,
     f"courses/{NAME}": courses.CoursePage,
     f"courses/{NAME}/students": courses.StudentsPage,
     f"{WORKSPACE}/download": downloads.DownloadPage,
@@ -35,6 +36,7 @@ PAGES: dict[str, type[RequestHandler]] = {
     "admin/limits": admin.LimitsPage,
     "admin/audit": admin.AuditPage,
     r"admin/audit\.csv": admin.AuditExport,
+    "language": language.LanguagePage,
     "logout": account.LogoutPage,
     "oauth_callback": account.LoginCallback,
 }

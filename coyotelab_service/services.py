@@ -40,6 +40,15 @@ class Services:
     public_url: str
     hub_url: str
 
+    @property
+    def cookie_domain(self) -> str:
+        """Domain of cookies that hold for all of CoyoteLab's hosts; "" when it has one host only.
+
+        Only what a person likes may be kept in these: workspaces read and write them too.
+        """
+        own, hub = urlsplit(self.public_url).hostname, urlsplit(self.hub_url).hostname
+        return hub if own and hub and own.endswith(f".{hub}") else ""
+
     def run(
         self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> Awaitable[T]:

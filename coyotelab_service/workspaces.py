@@ -28,8 +28,6 @@ STARTING = 120.0  # seconds a machine may take to start, when somebody waits for
 PAUSE = 0.1  # seconds between two looks at the Hub
 TOKEN_SECONDS = 300  # life of the token that reads an archive; it is checked once, at the start
 
-STATES = {"": "running", "spawn": "starting", "stop": "stopping"}
-
 
 @dataclass(frozen=True)
 class WorkspaceView:
@@ -250,6 +248,6 @@ def _begin_reset(session: Session, person: Person, place: Place, site: Site) -> 
 
 
 def _view(slug: str, username: str, server: Server | None) -> WorkspaceView:
-    if server is None or not server.active:
-        return WorkspaceView(slug, username, "stopped", server.url if server else "")
-    return WorkspaceView(slug, username, STATES.get(server.pending, "starting"), server.url)
+    if server is None:
+        return WorkspaceView(slug, username, "stopped", "")
+    return WorkspaceView(slug, username, server.state, server.url)

@@ -159,6 +159,9 @@ class PageHandler(Handler):
             self.services.templates.get_template(template).render(
                 person=person,
                 language=i18n.get_language(),
+                languages=i18n.find_names(),
+                cookie_domain=self.services.cookie_domain,
+                back=self.request.uri if self.request.method == "GET" else self.services.prefix,
                 prefix=self.services.prefix,
                 hub_url=self.services.hub_url,
                 static_url=self.static_url,

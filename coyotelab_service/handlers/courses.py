@@ -3,6 +3,10 @@
 from datetime import date
 
 from .. import courses, enrollments, visits
+from ..access import may_on_site
+from ..pages import show_state
+from ..rules import Action
+from ..states import find_own_states, read_own_states
 from .base import PageHandler
 
 
@@ -10,15 +14,33 @@ class CoursesPage(PageHandler):
     """The courses somebody teaches and attends: where everybody arrives."""
 
     async def get(self) -> None:
-        """Show the list."""
-        found = await self.services.run(courses.list_courses, self.person)
+        """Show the list, those that are over apart."""
+        services, today = self.services, date.today()
+        found = await services.run(courses.list_courses, self.person)
+        current = [course for course in found if not course.is_over(today)]
         self.write_page(
             "courses.html",
-            teaching=[course for course in found if course.teaching],
-            attending=[course for course in found if course.attending and not course.teaching],
-            others=[course for course in found if not (course.teaching or course.attending)],
-            today=date.today(),
+            teaching=[course for course in current if course.teaching],
+            attending=[course for course in current if course.attending and not course.teaching],
+            others=[course for course in current if not (course.teaching or course.attending)],
+            past=[course for course in found if course.is_over(today)],
+            states=await find_own_states(services.hub, self.person, found),
+            may_create=await services.run(
+                may_on_site, self.person, Action.CREATE_COURSE, services.site
+            ),
+            today=today,
         )
+
+
+class StatesData(PageHandler):
+    """What one's own workspaces are at the moment, for the script that keeps a page true."""
+
+    async def get(self) -> None:
+        """Answer `{slug: {"state": ..., "label": ...}}`, the label in the reader's language."""
+        services = self.services
+        states = await read_own_states(services.database, services.hub, self.person)
+        labels = {slug: {"state": s, "label": show_state(s)} for slug, s in states.items()}
+        self.write(labels)
 
 
 class CoursePage(PageHandler):

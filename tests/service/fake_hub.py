@@ -97,6 +97,13 @@ class Base(RequestHandler):
             raise HTTPError(404, "No such server")
         return found
 
+    def active(self, username: str) -> dict[str, Any]:
+        return {
+            name: self.model(owner, name, server)
+            for (owner, name), server in self.hub.servers.items()
+            if owner == username and server.state != "stopped"
+        }
+
     def model(self, username: str, name: str, server: FakeServer) -> dict[str, Any]:
         return {
             "name": name,
@@ -139,11 +146,7 @@ class Users(Base):
         self.require_service()
         items = []
         for username in sorted(self.hub.users):
-            servers = {
-                name: self.model(owner, name, server)
-                for (owner, name), server in self.hub.servers.items()
-                if owner == username and server.state != "stopped"
-            }
+            servers = self.active(username)
             if servers:
                 items.append({"name": username, "servers": servers})
         offset, limit = int(self.get_argument("offset")), int(self.get_argument("limit"))
@@ -153,6 +156,12 @@ class Users(Base):
 
 
 class User(Base):
+    def get(self, username: str) -> None:
+        self.require_service()
+        if username not in self.hub.users:
+            raise HTTPError(404)
+        self.write({"name": username, "servers": self.active(username)})
+
     def post(self, username: str) -> None:
         self.require_service()
         if username in self.hub.users:

@@ -26,6 +26,7 @@ OWNER_AND_TEACHER = frozenset({TEACHER, STUDENT})
 Row = tuple[str, str, dict[str, object] | None, Set[str]]
 PAGE_ROWS: list[Row] = [
     ("GET", "", None, EVERYBODY),
+    ("GET", "states", None, EVERYBODY),
     ("GET", "account/tokens", None, EVERYBODY),
     ("POST", "account/tokens", {"days": "7"}, EVERYBODY),
     ("GET", "courses/cs101", None, MEMBERS | {ADMIN}),
@@ -77,7 +78,7 @@ API_ROWS: list[Row] = [
     ("GET", "courses/nosuchcourse", None, NOBODY),
     ("GET", "nothing", None, NOBODY),
 ]
-OPEN_TO_ALL = {"logout", "oauth_callback", "api/health", r"api/openapi\.json"}
+OPEN_TO_ALL = {"language", "logout", "oauth_callback", "api/health", r"api/openapi\.json"}
 
 
 @pytest.mark.parametrize("person", sorted(EVERYBODY))
