@@ -82,7 +82,7 @@ class FakeLXD:
 
     async def list_usage(self) -> dict[str, Usage]:
         self._fail(after=False)
-        return self.usage
+        return dict(self.usage)
 
     async def get_health(self) -> Health:
         self._fail(after=False)
