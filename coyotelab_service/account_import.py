@@ -37,7 +37,7 @@ def plan(session: Session, person: Person, site: Site, lines: Sequence[Line]) ->
     there = set(session.scalars(select(User.username).where(User.username.in_(names))))
     address = func.lower(User.email)
     rows = session.execute(select(address, User.username).where(address.in_(addresses)))
-    owners: dict[str, str] = dict(rows.tuples().all())
+    owners = {row[0]: row[1] for row in rows}
     return [_decide(line, line.username in there, owners.get(line.email.lower())) for line in lines]
 
 

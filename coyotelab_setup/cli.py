@@ -1,47 +1,50 @@
 """The command line `coyotelab`: what the administrator does, each command in one sentence."""
 
-import functools
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import click
 
 from . import clean, daemons, data, demo, doctor, image, machine
 from .api import EngineAPI
+from .course_commands import courses
 from .errors import SetupError
-from .plan import GiB, Plan, get_state_folder, make_plan
+from .plan import Plan
+from .plan_options import with_plan
 from .steps import run_steps, say_failure
+from .user_commands import users
 
-Command = Callable[..., Any]
-
-
-def with_plan(command: Command) -> Command:
-    """Give a command the options every command has, as one plan."""
-
-    @click.option("--engine", help="lxd or incus; what was set up before, else lxd.")
-    @click.option("--project", help="Project of the engine (coyotelab).")
-    @click.option("--network", help="Bridge of the workspaces (clbr0).")
-    @click.option("--state", type=click.Path(path_type=Path), help="State folder (.coyotelab).")
-    @click.option("--cache", type=click.Path(path_type=Path), help="Downloads (cache/ in state).")
-    @functools.wraps(command)
-    def wrapped(state: Path | None, cache: Path | None, **options: Any) -> Any:
-        names = ("engine", "project", "network", "pool_size", "pool_device", "open_ports")
-        chosen = {name: options.pop(name, None) for name in names}
-        folder = (state or get_state_folder()).resolve()
-        if cache:
-            chosen["cache"] = cache.resolve()
-        if chosen["pool_size"]:
-            chosen["pool_size"] *= GiB
-        return command(make_plan(folder, **chosen), **options)
-
-    return wrapped
+SECTIONS = {
+    "This machine": ("setup", "doctor", "image", "demo", "clean"),
+    "People and courses": ("user", "course"),
+    "Data": ("db",),
+}
 
 
-@click.group()
+class Sectioned(click.Group):
+    """Lists its commands by what they are about."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one section after the other; what is in none comes last."""
+        named = [name for names in SECTIONS.values() for name in names]
+        rest = tuple(name for name in self.list_commands(ctx) if name not in named)
+        for title, names in {**SECTIONS, "Other": rest}.items():
+            found = [(name, self.get_command(ctx, name)) for name in names]
+            rows = [(name, one.get_short_help_str(limit=70)) for name, one in found if one]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+@click.group(cls=Sectioned)
 def cli() -> None:
-    """CoyoteLab: a real Linux machine per student and course, in the browser."""
+    """CoyoteLab: a real Linux machine per student and course, in the browser.
+
+    Every command says more with --help. Exit codes: 0 done, 1 failed, 2 wrong usage.
+    """
+
+
+cli.add_command(users)
+cli.add_command(courses)
 
 
 @cli.command()

@@ -1,11 +1,14 @@
 """Pages of the accounts: found, made, changed, closed."""
 
-from wtforms import BooleanField, Form, SelectField, StringField
-from wtforms.validators import InputRequired, Length, Optional
+from typing import Any
+
+from wtforms import BooleanField, Form, StringField
+from wtforms.validators import InputRequired, Length
 
 from .. import history, passwords, people
 from ..errors import Conflict, Invalid, ServiceError
 from ..history import Filter
+from ..i18n import gettext
 from ..i18n import mark as _
 from ..orm import Role
 from ..people import Account, Search
@@ -28,6 +31,11 @@ class AccountForm(Form):
     student = BooleanField(_("Student: may be enrolled in courses"))
     instructor = BooleanField(_("Instructor: may teach courses"))
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for field in self:
+            field.label.text = gettext(field.label.text)  # the class has it in English
+
     @property
     def roles(self) -> Role:
         """The roles that are ticked, as bits."""
@@ -39,15 +47,7 @@ class NewAccountForm(AccountForm):
     """The same of somebody new."""
 
     username = StringField(_("User name"), [InputRequired(), Length(max=63)])
-    login = SelectField(
-        _("How they log in"),
-        [Optional()],
-        default="temporary",
-        choices=[
-            ("temporary", _("With a temporary password that they change")),
-            ("campus", _("With the campus login only")),
-        ],
-    )
+    campus = BooleanField(_("No password: only the campus login opens the account"))
 
 
 class PeoplePage(AdminPage):
@@ -95,7 +95,7 @@ class NewPersonPage(AdminPage):
                 name=(form.name.data or "").strip(),
                 email=(form.email.data or "").strip(),
                 roles=form.roles,
-                campus=form.login.data == "campus",
+                campus=form.campus.data,
             )
         except (Conflict, Invalid) as error:
             self._show_again(form, error)

@@ -32,7 +32,7 @@ PAGE_ROWS: list[Row] = [
     ("GET", "admin", None, {ADMIN}),
     ("GET", "admin/users", None, {ADMIN}),
     ("GET", "admin/users/new", None, {ADMIN}),
-    ("POST", "admin/users/new", {"username": "somebody", "login": "campus"}, {ADMIN}),
+    ("POST", "admin/users/new", {"username": "somebody", "campus": "y"}, {ADMIN}),
     ("GET", "admin/users/student1", None, {ADMIN}),
     ("POST", "admin/users/student1", {"do": "enable"}, {ADMIN}),
     ("GET", "admin/courses", None, {ADMIN}),

@@ -64,7 +64,6 @@ async def test_an_account_is_made_with_a_temporary_password_shown_once(site: Sit
         email="ada@example.edu",
         student="y",
         instructor="y",
-        login="temporary",
     )
     assert made.status == 200
     password = find_password(made)
@@ -92,7 +91,7 @@ async def test_an_account_is_made_with_a_temporary_password_shown_once(site: Sit
 async def test_a_form_with_a_mistake_is_shown_again(
     site: Site, field: str, value: str, said: str
 ) -> None:
-    fields = {"username": "ada", "name": "Ada", "email": "ada@example.edu", "login": "temporary"}
+    fields = {"username": "ada", "name": "Ada", "email": "ada@example.edu"}
     page = await site.browser("admin").submit("admin/users/new", **{**fields, field: value})
     assert page.status == 400 and said in page.text, page.text
     assert 'value="ada@example.edu"' in page.text or field == "email"

@@ -1,0 +1,161 @@
+"""A large department: every admin page by a constant number of queries, and quickly."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event, insert, select
+from sqlalchemy.orm import Session
+
+from coyotelab_service import administration, history, people
+from coyotelab_service.access import Person
+from coyotelab_service.database import Database, upgrade
+from coyotelab_service.history import Filter
+from coyotelab_service.orm import AuditEvent, Course, Enrollment, Machine, User, utc_now
+from coyotelab_service.people import Search
+from coyotelab_service.site import Site
+
+USERS, COURSES, ENROLLMENTS, EVENTS = 20_000, 500, 100_000, 50_000
+ADMIN, SITE = Person("user0", admin=True), Site()
+SECONDS = 0.5  # ten times what a page may take, since tests run beside other work
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    url = f"sqlite:///{tmp_path_factory.mktemp('large')}/large.sqlite"
+    upgrade(url)
+    database = Database(url)
+    with database.transaction() as session:
+        fill(session, USERS, COURSES, ENROLLMENTS, EVENTS)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Database]:
+    url = f"sqlite:///{tmp_path}/small.sqlite"
+    upgrade(url)
+    database = Database(url)
+    with database.transaction() as session:
+        fill(session, 20, 3, 40, 10)
+    yield database
+    database.close()
+
+
+def fill(session: Session, users: int, courses: int, enrollments: int, events: int) -> None:
+    now = utc_now()
+    common = {"created_at": now, "updated_at": now}
+    base = {"id": 1, "name": "base-default-v1", "kind": "base", **common}
+    session.execute(insert(Machine), [base])
+    session.execute(
+        insert(User),
+        [
+            {
+                "id": n + 1,
+                "username": f"user{n}",
+                "name": f"Person {n % 997}",
+                "email": f"user{n}@example.edu",
+                "roles": 3 if n % 40 == 0 else 1,
+                "last_login": now if n % 3 else None,
+                **common,
+            }
+            for n in range(users)
+        ],
+    )
+    session.execute(
+        insert(Course),
+        [
+            {
+                "id": n + 1,
+                "slug": f"c{n}",
+                "name": f"Course {n}",
+                "instructor_id": n % users + 1,
+                "base_machine_id": 1,
+                **common,
+            }
+            for n in range(courses)
+        ],
+    )
+    pairs = {(n * 7919 % users + 1, n % courses + 1) for n in range(enrollments)}
+    rows = [{"user_id": user, "course_id": course, **common} for user, course in pairs]
+    session.execute(insert(Enrollment), rows)
+    session.execute(
+        insert(AuditEvent),
+        [
+            {
+                "actor": f"user{n % 500}",
+                "action": "enter",
+                "owner_id": n % users + 1,
+                "course_id": n % courses + 1,
+                "created_at": now,
+            }
+            for n in range(events)
+        ],
+    )
+
+
+@contextmanager
+def counting(database: Database) -> Iterator[list[str]]:
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            statements.append(statement)
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    yield statements
+    event.remove(database.engine, "before_cursor_execute", note)
+
+
+WORK: dict[str, Callable[[Session], Any]] = {
+    "counts": lambda s: administration.get_counts(s, ADMIN, SITE),
+    "people": lambda s: people.list_accounts(s, ADMIN, SITE, Search()),
+    "people, last page": lambda s: people.list_accounts(s, ADMIN, SITE, Search(page=10**6)),
+    "people, by name": lambda s: people.list_accounts(s, ADMIN, SITE, Search(sort="-name")),
+    "people, found": lambda s: people.list_accounts(
+        s, ADMIN, SITE, Search("RSON 1", "instructors", "last_login")
+    ),
+    "account": lambda s: people.get_account(s, ADMIN, SITE, "user5"),
+    "memberships": lambda s: people.list_memberships(s, ADMIN, SITE, "user5"),
+    "courses": lambda s: administration.list_courses(s, ADMIN, SITE),
+    "courses, found": lambda s: administration.list_courses(s, ADMIN, SITE, "person 1", 2),
+    "bases": lambda s: administration.list_bases(s, ADMIN, SITE),
+    "log": lambda s: history.list_events(s, ADMIN, SITE, Filter()),
+    "log of one": lambda s: history.list_events(s, ADMIN, SITE, Filter(person="user5")),
+    "log of a course": lambda s: history.list_events(s, ADMIN, SITE, Filter(course="c2", before=9)),
+    "actions": lambda s: history.list_actions(s, ADMIN, SITE),
+}
+
+
+@pytest.mark.parametrize("name", WORK)
+def test_a_page_asks_little_however_much_there_is(
+    large: Database, small: Database, name: str
+) -> None:
+    counts = []
+    for database in (small, large):
+        with counting(database) as statements, database.transaction() as session:
+            began = time.monotonic()
+            WORK[name](session)
+            took = time.monotonic() - began
+        counts.append(len(statements))
+    print(f"{name}: {counts[1]} queries, {1000 * took:.0f} ms")
+    assert counts[0] == counts[1] <= 3, statements
+    assert took < SECONDS
+
+
+def test_the_pages_are_those_of_a_large_department(large: Database) -> None:
+    with large.transaction() as session:
+        first = people.list_accounts(session, ADMIN, SITE, Search())
+        last = people.list_accounts(session, ADMIN, SITE, Search(page=10**6))
+        never = people.list_accounts(session, ADMIN, SITE, Search(sort="last_login", page=10**6))
+        courses = administration.list_courses(session, ADMIN, SITE, page=3)
+        enrolled = session.scalars(select(Enrollment.course_id).filter_by(course_id=1)).all()
+        found = administration.list_courses(session, ADMIN, SITE, "Course 0")
+    assert (first.total, first.count, len(first.items)) == (USERS, 400, 50)
+    assert last.number == 400 and last.items[-1].username == "user9999"
+    assert never.items[-1].last_login is None, "who never came is last"
+    assert courses.total == COURSES and len(courses.items) == 50
+    assert found.items[0].students == len(enrolled) > 0
