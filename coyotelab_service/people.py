@@ -96,10 +96,12 @@ def list_accounts(
     elif search.show == "campus":
         query = query.where(User.subject.is_not(None))
     column = SORTS.get(search.sort.removeprefix("-"), User.username)
-    # Who has never logged in, or has no name, comes last both ways, on every database alike.
-    absent = case((column.is_(None), 1), else_=0)
     ordered = column.desc() if search.sort.startswith("-") else column.asc()
-    query = query.order_by(absent, ordered, User.username)
+    if column is not User.username:
+        # Who has never logged in comes last both ways, on every database alike.
+        query = query.order_by(case((column.is_(None), 1), else_=0), ordered, User.username)
+    else:
+        query = query.order_by(ordered)
     return cut(session, query, search.page, lambda row: _view(row[0]), size)
 
 

@@ -191,7 +191,7 @@ async def test_running_workspaces_show_their_cost_and_can_be_stopped(
     assert page.count("<tbody>") == 1 and "nobody" not in page
     add_usage(site, name, cpu=4.0)
     page = (await admin.get("admin/workspaces")).text
-    assert re.search(r"[\d.]+ %<span", page), "two looks give a percentage"
+    assert re.search(r"[\d.]+ %<div", page), "two looks give a percentage"
     stopped = await admin.submit("admin/workspaces", course="cs101", user="student1")
     assert stopped.status == 303
     assert site.hub.servers["student1", "cs101"].state == "stopped"
