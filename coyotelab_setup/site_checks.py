@@ -2,7 +2,6 @@
 
 import datetime
 import shutil
-import socket
 from pathlib import Path
 
 import requests
@@ -13,6 +12,7 @@ from .api import EngineAPI
 from .errors import SetupError
 from .plan import GiB, Plan, read_record
 from .preflight import Check
+from .secret_file import get_secret
 
 FULL = 0.9  # of the pool; beyond that Btrfs begins to have no room for its own records
 STATE_FREE = 1 * GiB
@@ -54,10 +54,13 @@ def check_database(api: EngineAPI, plan: Plan) -> list[Check]:
 
 
 def check_answers(plan: Plan) -> Check:
-    """Where something listens on the public port, the Hub and the service answer behind it."""
+    """Where our proxy runs, the Hub and the service answer behind it."""
     name, ports = "Hub and service", plan.ports
-    if not _listens("127.0.0.1", ports.proxy):
-        return Check(name, True, f"not running: nothing listens on port {ports.proxy}")
+    token = get_secret(plan.state / "proxy-token")
+    # Another CoyoteLab of this machine may have the port; its proxy does not know our secret.
+    routes = f"http://127.0.0.1:{ports.proxy_api}/api/routes"
+    if not (token and _answers(routes, token)):
+        return Check(name, True, f"not running on port {ports.proxy}")
     bridge = read_record(plan.record).get("bridge_address", "127.0.0.1")
     urls = {
         "Hub": f"http://{bridge}:{ports.hub}/hub/health",
@@ -100,18 +103,11 @@ def check_certificate(file: Path) -> Check:
     return Check(name, left >= EXPIRY_DAYS, f"valid until {ends:%Y-%m-%d}", mend)
 
 
-def _listens(address: str, port: int) -> bool:
-    try:
-        with socket.create_connection((address, port), DEADLINE):
-            return True
-    except OSError:
-        return False
-
-
-def _answers(url: str) -> bool:
+def _answers(url: str, token: str = "") -> bool:
     session = requests.Session()
     session.trust_env = False
+    headers = {"Authorization": f"token {token}"} if token else {}
     try:
-        return session.get(url, timeout=DEADLINE).ok
+        return session.get(url, headers=headers, timeout=DEADLINE).ok
     except requests.RequestException:
         return False

@@ -3,9 +3,10 @@
 import csv
 import io
 import json
-import socket
 import stat
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -250,15 +251,29 @@ def _raise(*words: Any, **more: Any) -> str:
     raise SetupError("The database does not answer.")
 
 
-def test_the_doctor_knows_a_site_that_does_not_run(state: Path) -> None:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-        plan = make_plan(state, ports=Ports(port))
+class Proxy(BaseHTTPRequestHandler):
+    """A proxy that knows one token; neither Hub nor service is behind it."""
+
+    def do_GET(self) -> None:
+        ours = self.headers.get("Authorization") == "token ours"
+        self.send_response(200 if ours else 403)
+        self.end_headers()
+
+    def log_message(self, *words: Any) -> None:
+        pass
+
+
+def test_the_doctor_knows_whether_the_site_runs(state: Path) -> None:
+    with HTTPServer(("127.0.0.1", 0), Proxy) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        plan = make_plan(state, ports=Ports(server.server_port - 1))
         assert "not running" in site_checks.check_answers(plan).said
-        listener.listen()
+        (state / "proxy-token").write_text("another's")
+        assert "not running" in site_checks.check_answers(plan).said
+        (state / "proxy-token").write_text("ours")
         amiss = site_checks.check_answers(plan)
         assert not amiss.ok and "no answer of the Hub and the service" in amiss.said
+        server.shutdown()
 
 
 def test_a_certificate_s_end_is_seen_before_it_comes(tmp_path: Path) -> None:
