@@ -24,7 +24,7 @@ test_setup := $(BOOTSTRAP) --test coyotelab setup --engine $(TEST_ENGINE) \
 PYTEST := $(BOOTSTRAP) --test python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup doctor test test-engine check bench lock clean
+.PHONY: help demo setup doctor test test-engine check docs bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -38,20 +38,25 @@ setup: ## only set this machine up
 doctor: ## look at everything, change nothing: what is well, what is not, and the mend
 	@$(COYOTELAB) doctor $(engine)
 
-test: ## every test, on the real engine and in a real browser
-	@$(test_setup) --package chromium
+test: ## every test, on the real engine, in a real browser, and the service's on PostgreSQL too
+	@$(test_setup) --package chromium --package postgresql
 	@$(PYTEST) tests $(PYTEST_ARGUMENTS)
+	@$(PYTEST) tests/service --database postgresql $(PYTEST_ARGUMENTS)
 
 test-engine: ## only the tests of what happens in the engine, such as with ENGINE=incus
 	@$(test_setup)
 	@$(PYTEST) tests -m engine $(PYTEST_ARGUMENTS)
 
-check: ## style, types, import contracts, house rules
+check: ## style, types, import contracts, house rules, links of the docs
 	@$(BOOTSTRAP) --test ruff check .
 	@$(BOOTSTRAP) --test ruff format --check .
 	@$(BOOTSTRAP) --test mypy
 	@$(BOOTSTRAP) --test lint-imports
 	@$(PYTEST) -q tests/test_house_rules.py
+	@$(MAKE) --no-print-directory docs
+
+docs: ## the documentation as pages in build/docs; fails on a broken link
+	@$(BOOTSTRAP) --test sphinx-build -q -W --keep-going docs build/docs
 
 bench: ## how long opening takes and what a workspace costs (ROUNDS=7)
 	@$(test_setup) --package chromium

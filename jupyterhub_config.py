@@ -62,7 +62,8 @@ c.Proxy.extra_routes = {
 # --- who people are -------------------------------------------------------------------------
 c.JupyterHub.authenticator_class = "coyotelab_service.authenticator.CoyoteAuthenticator"
 c.CoyoteAuthenticator.db_url = db_url
-c.Authenticator.admin_users = {"admin"}
+# User names, with commas between them. They see every course; root of this machine may anyway.
+c.Authenticator.admin_users = set(os.environ.get("COYOTELAB_ADMINS", "admin").split(","))
 
 # --- workspaces -----------------------------------------------------------------------------
 c.JupyterHub.spawner_class = "coyotelab_spawner.spawner.LXDSpawner"

@@ -1,6 +1,8 @@
 """How to reach the database, and that its tables are those of this version (Alembic)."""
 
 import asyncio
+import random
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -25,6 +27,9 @@ T = TypeVar("T")
 
 BUSY_MILLISECONDS = 5_000
 THREADS = 4
+TURNS = 8  # tries of a transaction that others overtake
+# PostgreSQL's "could not serialize access" and "deadlock detected".
+OVERTAKEN = frozenset({"40001", "40P01"})
 
 
 class DatabaseUnavailable(Unavailable):
@@ -66,13 +71,17 @@ class Database:
                 return work(session, *args, **kwargs)
 
         def in_thread() -> T:
-            try:
+            for turn in range(TURNS):
                 try:
                     return once()
                 except IntegrityError:  # somebody made the same row meanwhile; now it is found
-                    return once()
-            except OperationalError as error:
-                raise DatabaseUnavailable from error
+                    if turn:
+                        raise
+                except OperationalError as error:
+                    if not _is_overtaken(error) or turn + 1 == TURNS:
+                        raise DatabaseUnavailable from error
+                    time.sleep(random.uniform(0, 0.01 * 2**turn))
+            raise DatabaseUnavailable
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, in_thread)
 
@@ -125,11 +134,17 @@ def migrations(url: str) -> Config:
 
 
 def _make_engine(url: str) -> Engine:
-    engine = create_engine(url, pool_pre_ping=not url.startswith("sqlite"))
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
+    if make_url(url).get_backend_name() != "sqlite":
+        # As with SQLite, what a transaction has read stays true until it has written.
+        return create_engine(url, pool_pre_ping=True, isolation_level="SERIALIZABLE")
+    engine = create_engine(url)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _is_overtaken(error: OperationalError) -> bool:
+    return getattr(error.orig, "sqlstate", None) in OVERTAKEN
 
 
 def _prepare_sqlite(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:

@@ -86,6 +86,20 @@ class EngineAPI:
             )
         return self._result(answer) or {}
 
+    def recover(self, pool: JSON) -> None:
+        """Make instances again of what lies in a pool and is not in the engine's database.
+
+        What `lxd recover` and `incus admin recover` ask for.
+        """
+        known = {name: pool[name] for name in ("name", "driver", "config")}
+        with self._translated():
+            answer = self._session.post(
+                f"{self._root.removesuffix('/1.0')}/internal/recover/import",
+                data=json.dumps({"pools": [known]}),
+                timeout=self._deadline,
+            )
+        self._result(answer)
+
     def read_log(self, path: str) -> str:
         """Return what a command run with recorded output printed; `path` as the engine gave it."""
         with self._translated():

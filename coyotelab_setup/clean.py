@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from . import certificate, daemons, firewall, image, limits, network, pool, project, runtime
+from . import backup, certificate, daemons, firewall, image, limits, network, pool, project, runtime
 from .api import EngineAPI
 from .engines import ENGINES
 from .errors import SetupError
@@ -33,6 +33,7 @@ def get_clean_steps(plan: Plan) -> list[Step]:
         Step("firewall", lambda: _said(firewall.remove_firewall(plan))),
         Step("certificate", lambda: _said(certificate.remove_certificate(api, plan))),
         Step("instances", lambda: remove_instances(api, plan)),
+        Step("snapshots for back-ups", lambda: backup.release_bases(plan)),
         Step("project", lambda: remove_project(api, plan)),
         Step("network", lambda: _said(network.remove_network(api, plan))),
         Step("base images", lambda: remove_images(api)),

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from . import clean, daemons, data, demo, doctor, image, machine
+from . import backup_commands, clean, daemons, data, demo, doctor, image, machine, serving
 from .api import EngineAPI
 from .course_commands import courses
 from .errors import SetupError
@@ -14,9 +14,9 @@ from .steps import run_steps, say_failure
 from .user_commands import users
 
 SECTIONS = {
-    "This machine": ("setup", "doctor", "image", "demo", "clean"),
+    "This machine": ("setup", "doctor", "image", "run", "demo", "clean"),
     "People and courses": ("user", "course"),
-    "Data": ("db",),
+    "Data": ("db", "backup", "restore"),
 }
 
 
@@ -63,7 +63,21 @@ def setup(plan: Plan, extra: tuple[str, ...]) -> None:
 def run_demo(plan: Plan) -> None:
     """Set up, load the demonstration and run everything until Ctrl-C."""
     run_steps(demo.get_demo_steps(plan))
-    demo.run_demo(plan)
+    serving.serve(plan, demo.welcome)
+
+
+@cli.command("run")
+@with_plan
+@click.option("--without-tls", is_flag=True, help="Let people come by http, on this machine only.")
+def run_site(plan: Plan, without_tls: bool) -> None:
+    """Set up what is missing and run everything until Ctrl-C, without the demonstration.
+
+    Example: COYOTELAB_PUBLIC_URL=https://lab.example.edu coyotelab run
+    """
+    if not without_tls:
+        serving.require_tls(plan)
+    run_steps(serving.get_serving_steps(plan))
+    serving.serve(plan, serving.welcome)
 
 
 @cli.command("doctor")
@@ -131,6 +145,12 @@ def upgrade_database(plan: Plan) -> None:
     """Bring the tables up to date."""
     data.ensure_folders(plan)
     data.upgrade(plan)
+
+
+cli.add_command(backup_commands.save)
+cli.add_command(backup_commands.put_back)
+database.add_command(backup_commands.dump)
+database.add_command(backup_commands.load)
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ NEEDED = (
     "nftables",
     "patchelf",
     "uidmap",
+    "zstd",
 )
 SIMPLE_QUOTAS = (6, 7)  # btrfs-progs that knows them
 NODE = 18  # oldest major version configurable-http-proxy runs on

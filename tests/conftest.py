@@ -27,6 +27,11 @@ SITE_PORT = 18000
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    kinds = ("sqlite", "postgresql")
+    parser.addoption("--database", choices=kinds, default="sqlite", help="of the service's tests")
+
+
 @pytest.fixture(scope="session")
 def test_state() -> Path:
     """The state folder of the test set-up: own project, own bridge, own certificate."""

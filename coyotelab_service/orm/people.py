@@ -47,6 +47,8 @@ class User(Changing, Base):
     @classmethod
     def get(cls, session: Session, username: str) -> User | None:
         """Return the account of that name, or None."""
+        if "\0" in username:  # PostgreSQL takes none, so nobody is called that
+            return None
         return session.scalar(select(cls).where(cls.username == username))
 
     def has_role(self, role: Role) -> bool:

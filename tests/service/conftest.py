@@ -1,13 +1,12 @@
 """The service on loopback with a real database, beside a stand-in for the Hub and one for LXD."""
 
 import asyncio
+import itertools
 import json
 import re
-import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -29,31 +28,55 @@ from coyotelab_spawner.errors import LXDError
 from coyotelab_spawner.lxd.meters import Health, Usage
 from coyotelab_spawner.spec import Workspace, WorkspaceSpec, WorkspaceState
 
+from .databases import Databases, open_databases
 from .fake_hub import SERVICE_TOKEN, FakeHub
 
 PREFIX = "/services/coyotelab/"
 OWN_HOST = "coyotelab--service.coyote.test:8000"
 PASSWORD = "desert-at-dawn"
+COUNT = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def filled_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database of the newest schema with the demonstration in it, made once."""
-    path = tmp_path_factory.mktemp("database") / "filled.sqlite"
-    upgrade(f"sqlite:///{path}")
-    database = Database(f"sqlite:///{path}")
+def databases(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Databases]:
+    """Databases of the kind that the option --database names."""
+    folder = tmp_path_factory.mktemp("databases")
+    with open_databases(request.config.getoption("database"), folder) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def filled(databases: Databases) -> str:
+    """A database of the newest schema with the demonstration in it, made once; its name."""
+    url = databases.make("filled")
+    upgrade(url)
+    database = Database(url)
     demo.load(database, PASSWORD, "base-default-v1", cost=4)
-    with database.engine.connect() as connection:
-        connection.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # type: ignore[attr-defined]
     database.close()
-    return path
+    return "filled"
 
 
 @pytest.fixture
-def database(filled_file: Path, tmp_path: Path) -> Iterator[Database]:
-    path = tmp_path / "coyotelab.sqlite"
-    shutil.copyfile(filled_file, path)
-    database = Database(f"sqlite:///{path}")
+def database_url(databases: Databases, filled: str) -> Iterator[str]:
+    """A copy of the filled database, this test's own."""
+    name = f"test_{next(COUNT)}"
+    yield databases.copy(filled, name)
+    databases.drop(name)
+
+
+@pytest.fixture
+def empty_url(databases: Databases) -> Iterator[str]:
+    """A database with nothing in it."""
+    name = f"test_{next(COUNT)}"
+    yield databases.make(name)
+    databases.drop(name)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
     yield database
     database.close()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from coyotelab_setup import certificate, clean, data, demo
+from coyotelab_setup import certificate, clean, data, serving
 from coyotelab_setup.plan import Plan, make_plan
 
 GROUP = 12345
@@ -84,8 +84,8 @@ def test_the_proxys_token_is_kept_as_roots_and_cleaned(tmp_path: Path) -> None:
     state.mkdir()
     plan, file = make_plan(state), state / "proxy-token"
     file.touch()
-    token = demo.get_proxy_token(plan)
-    assert len(token) == 64 and demo.get_proxy_token(plan) == token
+    token = serving.get_proxy_token(plan)
+    assert len(token) == 64 and serving.get_proxy_token(plan) == token
     assert get_rights(file) == (os.geteuid(), file.stat().st_gid, 0o600)
     (state / "proxy-token.new").touch()
     clean.remove_state(state)
