@@ -10,6 +10,9 @@ from .errors import Conflict, Invalid
 from .orm import Role, User
 
 COST = 12  # about a quarter of a second on one core; each step doubles it
+# A generated password has too many bits to be guessed however fast the hash is, and a roster of
+# thousands of people must not take hours.
+GENERATED_COST = 4
 PASSWORD_BYTES = 72  # what bcrypt reads; it refuses more rather than ignoring the rest
 
 # Fit for a host name, a path segment and a Linux account alike, whatever is built from it.
@@ -50,16 +53,29 @@ def hash_password(password: str, cost: int = COST) -> str:
     return bcrypt.hashpw(secret, bcrypt.gensalt(cost)).decode()
 
 
-# What a password is compared with when there is no such account, so that it takes as long.
-_NOBODY = "$2b$12$......................" + "." * 31
-
-
 def verify_password(password: str, hashed: str | None) -> bool:
-    """Tell whether the password is right; takes as long for an unknown account (None)."""
-    secret = password.encode()
+    """Tell whether the password is right; takes as long for every account, also for none (None).
+
+    One slow and one fast hash are made each time: which of them counted cannot be seen.
+    """
+    secret = password.encode(errors="replace")
     fits = 0 < len(secret) <= PASSWORD_BYTES
-    right = bcrypt.checkpw(secret[:PASSWORD_BYTES], (hashed or _NOBODY).encode())
-    return right and fits and hashed is not None
+    generated = hashed is not None and hashed.startswith(_prefix(GENERATED_COST))
+    slow, fast = (None, hashed) if generated else (hashed, None)
+    right = [
+        bcrypt.checkpw(secret[:PASSWORD_BYTES], (known or _nobody(cost)).encode()) and bool(known)
+        for known, cost in ((slow, COST), (fast, GENERATED_COST))
+    ]
+    return any(right) and fits
+
+
+def _prefix(cost: int) -> str:
+    return f"$2b${cost:02}$"
+
+
+def _nobody(cost: int) -> str:
+    # What a password is compared with when there is no such account.
+    return _prefix(cost) + "." * 53
 
 
 def get_password(session: Session, username: str) -> str | None:
@@ -102,7 +118,7 @@ def add_user(
     return user
 
 
-def set_password(user: User, password: str, *, temporary: bool = False, cost: int = COST) -> None:
-    """Give the account a new password; raises Invalid when it cannot be one."""
+def set_password(user: User, password: str, *, cost: int = COST) -> None:
+    """Give the account a new password that lasts; raises Invalid when it cannot be one."""
     user.password = hash_password(password, cost)
-    user.temporary_pw = temporary
+    user.temporary_pw, user.password_expires_at = False, None
