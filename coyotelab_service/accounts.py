@@ -7,7 +7,7 @@ import bcrypt
 from sqlalchemy.orm import Session
 
 from .errors import Conflict, Invalid
-from .orm import Role, User
+from .orm import Role, User, utc_now
 
 COST = 12  # about a quarter of a second on one core; each step doubles it
 # A generated password has too many bits to be guessed however fast the hash is, and a roster of
@@ -80,14 +80,20 @@ def _nobody(cost: int) -> str:
 
 def get_password(session: Session, username: str) -> str | None:
     """Return the hash to verify a login against; None when this account may not log in with one."""
-    user = User.get(session, username)
-    return None if user is None or user.disabled else user.password
+    user = User.get(session, username) if USERNAME.fullmatch(username) else None
+    if user is None or user.disabled:
+        return None
+    ended = user.password_expires_at is not None and user.password_expires_at <= utc_now()
+    return None if ended else user.password
 
 
 def is_open(session: Session, username: str) -> bool:
-    """Tell whether there is such an account and it has not been disabled."""
+    """Tell whether sessions of this account may go on.
+
+    Not when it is disabled, and not while it waits for its temporary password to be changed.
+    """
     user = User.get(session, username)
-    return user is not None and not user.disabled
+    return user is not None and not user.disabled and not user.temporary_pw
 
 
 def add_user(

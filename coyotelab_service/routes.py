@@ -24,6 +24,7 @@ PAGES: dict[str, type[RequestHandler]] = {
     f"{WORKSPACE}/restart": workspaces.RestartPage,
     f"{WORKSPACE}/reset": workspaces.ResetPage,
     WORKSPACE: workspaces.OpenPage,
+    "account/password": account.PasswordPage,
     "account/tokens": account.TokensPage,
     "logout": account.LogoutPage,
     "oauth_callback": account.LoginCallback,

@@ -26,6 +26,7 @@ OWNER_AND_TEACHER = frozenset({TEACHER, STUDENT})
 Row = tuple[str, str, dict[str, object] | None, Set[str]]
 PAGE_ROWS: list[Row] = [
     ("GET", "", None, EVERYBODY),
+    ("GET", "account/password", None, EVERYBODY),
     ("GET", "account/tokens", None, EVERYBODY),
     ("POST", "account/tokens", {"days": "7"}, EVERYBODY),
     ("GET", "courses/cs101", None, MEMBERS | {ADMIN}),
