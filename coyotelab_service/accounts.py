@@ -7,6 +7,7 @@ import bcrypt
 from sqlalchemy.orm import Session
 
 from .errors import Conflict, Invalid
+from .i18n import mark as _
 from .orm import Role, User, utc_now
 
 COST = 12  # about a quarter of a second on one core; each step doubles it
@@ -20,7 +21,7 @@ USERNAME = re.compile(r"[a-z](?:[a-z0-9._-]{0,61}[a-z0-9])?")
 # Words that stand where a user name may stand in the service's own addresses.
 RESERVED = frozenset({"archive", "download", "progress", "reset", "restart", "start", "stop"})
 
-USERNAME_RULE = (
+USERNAME_RULE = _(
     "A user name begins with a letter, ends with a letter or digit, has at most 63 characters,"
     " and between them only the letters a to z, digits, dots, hyphens and underscores."
 )
@@ -36,7 +37,7 @@ def check_username(username: str) -> None:
     if not USERNAME.fullmatch(username):
         raise Invalid(USERNAME_RULE)
     if username in RESERVED:
-        raise Invalid(f"The user name {username} is reserved. Please choose another one.")
+        raise Invalid(_("The user name {name} is reserved. Choose another one."), name=username)
 
 
 def hash_password(password: str, cost: int = COST) -> str:
@@ -45,11 +46,12 @@ def hash_password(password: str, cost: int = COST) -> str:
     Raises:
         Invalid: it is empty, or longer than bcrypt can read.
     """
-    secret = password.encode()
+    secret = password.encode(errors="replace")
     if not secret:
-        raise Invalid("The password is empty.")
+        raise Invalid(_("The password is empty."))
     if len(secret) > PASSWORD_BYTES:
-        raise Invalid(f"The password is too long: {len(secret)} bytes, {PASSWORD_BYTES} at most.")
+        sentence = _("The password is too long: {size} bytes, {most} at most.")
+        raise Invalid(sentence, size=len(secret), most=PASSWORD_BYTES)
     return bcrypt.hashpw(secret, bcrypt.gensalt(cost)).decode()
 
 
@@ -115,7 +117,7 @@ def add_user(
     username = normalize_username(username)
     check_username(username)
     if User.get(session, username):
-        raise Conflict(f"There is an account named {username} already.")
+        raise Conflict(_("There is an account named {name} already."), name=username)
     user = User(username=username, name=name, email=email, roles=int(roles))
     if password is not None:
         set_password(user, password, cost=cost)

@@ -16,7 +16,7 @@ def end_sessions(user: Any) -> None:
     for token in list(user.orm_user.api_tokens):
         if token.id not in kept:
             db.delete(token)
-    for code in db.query(orm.OAuthCode).filter_by(user_id=user.id):
+    for code in db.query(orm.OAuthCode).filter_by(user_id=user.orm_user.id):
         db.delete(code)
     user.orm_user.cookie_id = orm.new_token()
     db.commit()

@@ -1,18 +1,25 @@
 """Logging in and changing passwords at a real Hub, as browsers and programs meet it."""
 
+import gettext
 import re
 import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import jinja2
 import pytest
 import requests
+from jupyterhub import orm
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
 
-from coyotelab_service import accounts, passwords
+from coyotelab_service import accounts, i18n, passwords
 from coyotelab_service.access import Person
 from coyotelab_service.database import Database
+from coyotelab_service.hub_sessions import end_sessions
 from coyotelab_service.orm import User, utc_now
 from coyotelab_service.site import Site
 
@@ -24,7 +31,10 @@ from .conftest import PASSWORD
 TOKEN = "a-token-for-the-test-alone"
 NEW = "a walk in the desert"
 CONFIG = """
+from coyotelab_service import accounts
 from jupyterhub.proxy import Proxy
+
+accounts.COST = 5
 
 
 class NoProxy(Proxy):
@@ -103,7 +113,7 @@ class Browser(requests.Session):
 
     def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
         kwargs.setdefault("timeout", 30)
-        kwargs.setdefault("allow_redirects", False)
+        kwargs["allow_redirects"] = False
         url = url if url.startswith("http") else self.root + url
         return super().request(method, url, *args, **kwargs)
 
@@ -159,7 +169,7 @@ def test_a_temporary_password_opens_nothing_but_its_change(
     change = answer.headers["Location"]
     assert change == "/hub/change-password?next=%2Fhub%2Fhome"
     for path in ("/hub/token", "/hub/home", "/hub/spawn", "/user/student1/cs101/", "/hub/logout"):
-        assert not browser.get(path).status_code == 200, path
+        assert browser.get(path).status_code != 200, path
     assert call("GET", f"{browser.root}/hub/api/user")[0] == 403
     auth = {"auth": {"username": "student1", "password": temporary}}
     assert hub.api("GET", "/users/student1/tokens")[0] in (200, 404)
@@ -335,7 +345,71 @@ def test_log_lines_are_short(browser: Browser, hub: HubProcess) -> None:
     assert not any(line.startswith(b"[E] all is lost") for line in lines)
 
 
-def test_pages_are_in_the_reader_s_language(browser: Browser) -> None:
-    assert ">Log in</h1>" in browser.get("/hub/login").text
+def test_forms_tell_the_browser_what_their_fields_are(
+    browser: Browser, accounts_of: Database
+) -> None:
     page = browser.get("/hub/login").text
+    assert ">Log in</h1>" in page
     assert 'autocomplete="username"' in page and 'autocomplete="current-password"' in page
+    browser.log_in("student1")
+    page = browser.get("/hub/change-password").text
+    assert page.count('autocomplete="new-password"') == 2
+    assert 'autocomplete="current-password"' in page and "At least 10 characters" in page
+
+
+def test_every_hub_page_is_in_its_reader_s_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    catalog = {"Log in": "Entrar", "%(num)s day": "%(num)s día", "%(num)s days": "%(num)s días"}
+    spanish = SimpleNamespace(
+        gettext=lambda text: catalog.get(text, text),
+        ngettext=lambda one, many, n: catalog[one if n == 1 else many],
+    )
+    english = gettext.NullTranslations()
+    monkeypatch.setattr(i18n, "find_languages", lambda: ("en", "es"))
+    monkeypatch.setattr(i18n, "_read_catalog", lambda code: spanish if code == "es" else english)
+    pages = jinja2.Environment(extensions=["coyotelab_service.hub_texts.ReaderLanguage"])
+    page = pages.from_string(
+        "{{ _('Log in') }} {% trans %}\n  Log in\n{% endtrans %}"
+        " {% trans num=2 %}{{ num }} day{% pluralize %}{{ num }} days{% endtrans %}"
+    )
+
+    class Handler:
+        def __init__(self, accepted: str, cookie: str | None = None) -> None:
+            self.request = SimpleNamespace(headers={"Accept-Language": accepted})
+            self.get_cookie = lambda name: cookie
+
+        def static_url(self, path: str) -> str:
+            return path
+
+    told = {
+        name: page.render(static_url=handler.static_url)
+        for name, handler in {
+            "Spanish": Handler("es-MX,es;q=0.9"),
+            "English": Handler("de"),
+            "chosen": Handler("en", "es"),
+        }.items()
+    }
+    assert told["Spanish"] == told["chosen"] == "Entrar Entrar 2 días"
+    assert told["English"] == "Log in Log in 2 days"
+
+
+def test_a_running_server_keeps_its_own_token() -> None:
+    engine = create_engine("sqlite://")
+    orm.Base.metadata.create_all(engine)
+    db = Session(engine)
+    client = orm.OAuthClient(identifier="jupyterhub")
+    row = orm.User(name="student1")
+    db.add_all([client, row])
+    db.commit()
+    tokens = {}
+    for note in ("server", "page", "program"):
+        tokens[note] = token = orm.new_token()
+        db.add(orm.APIToken(user=row, oauth_client=client, note=note, token=token))
+    db.commit()
+    cookie = row.cookie_id
+    spawners = {
+        "cs101": SimpleNamespace(api_token=tokens["server"]),
+        "cs202": SimpleNamespace(api_token=""),
+    }
+    end_sessions(SimpleNamespace(db=db, orm_user=row, spawners=spawners))
+    assert [token.note for token in row.api_tokens] == ["server"]
+    assert row.cookie_id != cookie
