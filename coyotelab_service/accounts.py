@@ -7,7 +7,8 @@ import bcrypt
 from sqlalchemy.orm import Session
 
 from .errors import Conflict, Invalid
-from .orm import Role, User
+from .i18n import mark as _
+from .orm import Role, User, utc_now
 
 COST = 12  # about a quarter of a second on one core; each step doubles it
 # A generated password has too many bits to be guessed however fast the hash is, and a roster of
@@ -22,7 +23,7 @@ RESERVED = frozenset(
     {"archive", "download", "new", "progress", "reset", "restart", "start", "stop"}
 )
 
-USERNAME_RULE = (
+USERNAME_RULE = _(
     "A user name begins with a letter, ends with a letter or digit, has at most 63 characters,"
     " and between them only the letters a to z, digits, dots, hyphens and underscores."
 )
@@ -38,7 +39,7 @@ def check_username(username: str) -> None:
     if not USERNAME.fullmatch(username):
         raise Invalid(USERNAME_RULE)
     if username in RESERVED:
-        raise Invalid(f"The user name {username} is reserved. Please choose another one.")
+        raise Invalid(_("The user name {name} is reserved. Choose another one."), name=username)
 
 
 def hash_password(password: str, cost: int = COST) -> str:
@@ -47,11 +48,12 @@ def hash_password(password: str, cost: int = COST) -> str:
     Raises:
         Invalid: it is empty, or longer than bcrypt can read.
     """
-    secret = password.encode()
+    secret = password.encode(errors="replace")
     if not secret:
-        raise Invalid("The password is empty.")
+        raise Invalid(_("The password is empty."))
     if len(secret) > PASSWORD_BYTES:
-        raise Invalid(f"The password is too long: {len(secret)} bytes, {PASSWORD_BYTES} at most.")
+        sentence = _("The password is too long: {size} bytes, {most} at most.")
+        raise Invalid(sentence, size=len(secret), most=PASSWORD_BYTES)
     return bcrypt.hashpw(secret, bcrypt.gensalt(cost)).decode()
 
 
@@ -82,14 +84,20 @@ def _nobody(cost: int) -> str:
 
 def get_password(session: Session, username: str) -> str | None:
     """Return the hash to verify a login against; None when this account may not log in with one."""
-    user = User.get(session, username)
-    return None if user is None or user.disabled else user.password
+    user = User.get(session, username) if USERNAME.fullmatch(username) else None
+    if user is None or user.disabled:
+        return None
+    ended = user.password_expires_at is not None and user.password_expires_at <= utc_now()
+    return None if ended else user.password
 
 
 def is_open(session: Session, username: str) -> bool:
-    """Tell whether there is such an account and it has not been disabled."""
+    """Tell whether sessions of this account may go on.
+
+    Not when it is disabled, and not while it waits for its temporary password to be changed.
+    """
     user = User.get(session, username)
-    return user is not None and not user.disabled
+    return user is not None and not user.disabled and not user.temporary_pw
 
 
 def add_user(
@@ -111,7 +119,7 @@ def add_user(
     username = normalize_username(username)
     check_username(username)
     if User.get(session, username):
-        raise Conflict(f"There is an account named {username} already.")
+        raise Conflict(_("There is an account named {name} already."), name=username)
     user = User(username=username, name=name, email=email, roles=int(roles))
     if password is not None:
         set_password(user, password, cost=cost)

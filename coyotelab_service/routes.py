@@ -25,6 +25,7 @@ PAGES: dict[str, type[RequestHandler]] = {
     f"{WORKSPACE}/restart": workspaces.RestartPage,
     f"{WORKSPACE}/reset": workspaces.ResetPage,
     WORKSPACE: workspaces.OpenPage,
+    "account/password": account.PasswordPage,
     "account/tokens": account.TokensPage,
     "admin": admin.OverviewPage,
     "admin/users": admin_people.PeoplePage,

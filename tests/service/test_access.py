@@ -27,6 +27,7 @@ Row = tuple[str, str, dict[str, object] | None, Set[str]]
 PAGE_ROWS: list[Row] = [
     ("GET", "", None, EVERYBODY),
     ("GET", "states", None, EVERYBODY),
+    ("GET", "account/password", None, EVERYBODY),
     ("GET", "account/tokens", None, EVERYBODY),
     ("POST", "account/tokens", {"days": "7"}, EVERYBODY),
     ("GET", "admin", None, {ADMIN}),
