@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from . import accounts, audit, passwords
 from .access import Person, ensure_on_site
-from .addresses import is_address
 from .errors import Conflict, Invalid, NotFound
 from .i18n import mark as _
+from .mailing import is_address
 from .orm import Course, CourseInstructor, Enrollment, Role, User
 from .paging import Page, contains, cut
 from .rules import Action
@@ -157,6 +157,8 @@ def add(
     """
     ensure_on_site(session, person, Action.ADMINISTER, site)
     _check(name, email)
+    if password:
+        passwords.check_choice(accounts.normalize_username(username), password)
     user = accounts.add_user(
         session, username, name=name, email=email, roles=roles, password=password or None
     )

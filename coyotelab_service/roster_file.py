@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from .accounts import check_username, normalize_username
-from .addresses import is_address
 from .errors import Invalid, ServiceError
 from .i18n import mark as _
+from .mailing import is_address
 
 MAX_BYTES = 1024 * 1024
 MAX_ROWS = 5_000
