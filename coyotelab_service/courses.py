@@ -4,11 +4,29 @@ from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from .access import Person, find_course
 from .orm import Course, CourseInstructor, Enrollment, Role, User
 from .rules import Action
+
+
+@dataclass(frozen=True)
+class TeacherView:
+    """Somebody who teaches a course beside its instructor."""
+
+    username: str
+    name: str
+    email: str
+
+
+@dataclass(frozen=True)
+class LimitsView:
+    """What a course says of one workspace's limits; None takes the site's default."""
+
+    cpu: int | None
+    memory: int | None  # bytes
+    disk: int | None  # bytes
 
 
 @dataclass(frozen=True)
@@ -24,6 +42,10 @@ class CourseView:
     instructor: str
     instructor_name: str
     instructor_email: str
+    co_instructors: tuple[TeacherView, ...]
+    base: str | None  # name of what its workspaces are cloned from
+    limits: LimitsView
+    idle_minutes: int | None  # None takes the site's default, 0 is never
     archived: bool
     teaching: bool  # whether the person who asks is one of its instructors
     attending: bool  # whether the person who asks is enrolled
@@ -48,7 +70,12 @@ def list_courses(session: Session, person: Person) -> list[CourseView]:
     user = User.get(session, person.username)
     if user is None or user.disabled:
         return []
-    query = select(Course).options(joinedload(Course.instructor)).order_by(Course.name, Course.id)
+    shown = (
+        joinedload(Course.instructor),
+        joinedload(Course.base),
+        selectinload(Course.co_instructors),
+    )
+    query = select(Course).options(*shown).order_by(Course.name, Course.id)
     attended = set(
         session.scalars(select(Enrollment.course_id).filter_by(user_id=user.id, enabled=True))
     )
@@ -96,10 +123,12 @@ def list_members(session: Session, person: Person, slug: str) -> list[str]:
         select(User.username)
         .join(Enrollment, Enrollment.user_id == User.id)
         .where(Enrollment.course_id == course.id, Enrollment.enabled, ~User.disabled)
-        .where(User.id != course.instructor_id)
         .order_by(User.username)
     )
-    return [course.instructor.username, *enrolled]
+    teachers = [course.instructor.username, *(user.username for user in course.co_instructors)]
+    # The workspaces of instructors are their own, and an administrator's to look after.
+    first = teachers if person.admin else [person.username]
+    return [*first, *(username for username in enrolled if username not in teachers)]
 
 
 def _find_taught(session: Session, user: User) -> set[int]:
@@ -121,6 +150,12 @@ def _view(course: Course, teaching: bool, attending: bool) -> CourseView:
         instructor=course.instructor.username,
         instructor_name=course.instructor.name,
         instructor_email=course.instructor.email,
+        co_instructors=tuple(
+            TeacherView(user.username, user.name, user.email) for user in course.co_instructors
+        ),
+        base=course.base.name if course.base else None,
+        limits=LimitsView(course.cpu, course.memory, course.disk),
+        idle_minutes=course.idle_minutes,
         archived=course.archived,
         teaching=teaching,
         attending=attending,

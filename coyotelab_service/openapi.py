@@ -9,7 +9,9 @@ _OPERATIONS = [
     ("get", "/health", "Tell whether the service can work", None, 200, "Health"),
     ("get", "/openapi.json", "Return this document", None, 200, None),
     ("get", "/courses", "List the courses you teach or attend", None, 200, ["Course"]),
+    ("post", "/courses", "Make a course", "NewCourse", 201, "Course"),
     ("get", "/courses/{slug}", "Return a course", None, 200, "Course"),
+    ("patch", "/courses/{slug}", "Change what is sent of a course", "CourseChange", 200, "Course"),
     (
         "get",
         "/courses/{slug}/enrollments",
@@ -54,9 +56,38 @@ _TEXT: dict[str, Any] = {"type": "string"}
 _DATE: dict[str, Any] = {"type": ["string", "null"], "format": "date"}
 
 
+_COUNT: dict[str, Any] = {"type": ["integer", "null"], "minimum": 0}
+_ANY_TEXT: dict[str, Any] = {"type": "object", "additionalProperties": _TEXT}
+
+
 def _object(**properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
+
+def _sent(*required: str, **properties: dict[str, Any]) -> dict[str, Any]:
+    """An object that is sent: of its properties few are needed, and others are refused."""
+    sent = {"type": "object", "properties": properties, "additionalProperties": False}
+    return sent | ({"required": list(required)} if required else {})
+
+
+def _described(schema: dict[str, Any], description: str) -> dict[str, Any]:
+    return schema | {"description": description}
+
+
+# What can be changed of a course; null takes the site's default.
+_COURSE_FIELDS: dict[str, dict[str, Any]] = {
+    "name": _TEXT,
+    "webpage": _described(_TEXT, "https or http; empty for none"),
+    "description": _described(_TEXT, "Markdown, 20,000 characters at most"),
+    "start_date": _DATE,
+    "end_date": _DATE,
+    "base": _described({"type": ["string", "null"]}, "What new workspaces are cloned from"),
+    "limits": _described(
+        _sent(cpu=_COUNT, memory=_COUNT, disk=_COUNT),
+        "Of one workspace: CPUs, bytes of memory and of disk; what is left out stays",
+    ),
+    "idle_minutes": _described(_COUNT, "0 never stops a machine"),
+}
 
 _SCHEMAS = {
     "Health": _object(status={"const": "ok"}),
@@ -69,10 +100,22 @@ _SCHEMAS = {
         start_date=_DATE,
         end_date=_DATE,
         instructor={"$ref": "#/components/schemas/Person"},
+        co_instructors={"type": "array", "items": {"$ref": "#/components/schemas/Person"}},
+        base={"type": ["string", "null"]},
+        limits=_object(cpu=_COUNT, memory=_COUNT, disk=_COUNT),
+        idle_minutes=_COUNT,
         archived={"type": "boolean"},
         teaching={"type": "boolean"},
         attending={"type": "boolean"},
     ),
+    "NewCourse": _sent(
+        "name",
+        "slug",
+        slug={"type": "string", "pattern": "^[a-z](-?[a-z0-9])*-?$", "maxLength": 30},
+        instructor=_described(_TEXT, "A user name; for administrators"),
+        **_COURSE_FIELDS,
+    ),
+    "CourseChange": _sent(archived={"type": "boolean"}, **_COURSE_FIELDS),
     "Enrollment": _object(username=_TEXT, name=_TEXT, email=_TEXT, enabled={"type": "boolean"}),
     "NewEnrollment": _object(username=_TEXT),
     "EnrollmentChange": _object(enabled={"type": "boolean"}),
@@ -82,7 +125,16 @@ _SCHEMAS = {
         state={"enum": ["stopped", "starting", "running", "stopping"]},
         url={"type": "string", "description": "The page that opens it."},
     ),
-    "Problem": _object(title=_TEXT, status={"type": "integer"}, detail=_TEXT),
+    "Problem": {
+        "type": "object",
+        "required": ["title", "status", "detail"],
+        "properties": {
+            "title": _TEXT,
+            "status": {"type": "integer"},
+            "detail": _TEXT,
+            "errors": _described(_ANY_TEXT, "What is wrong, by field"),
+        },
+    },
 }
 
 

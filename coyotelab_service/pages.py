@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import jinja2
 from babel.dates import format_date, format_datetime
 
-from . import i18n
+from . import course_fields, i18n, links
 from .i18n import gettext
 from .i18n import mark as _
 
@@ -37,6 +37,11 @@ def make_templates() -> jinja2.Environment:
     )
     templates.policies["ext.i18n.trimmed"] = True
     templates.install_gettext_callables(i18n.gettext, i18n.ngettext, newstyle=True)  # type: ignore[attr-defined]
+    templates.globals |= {
+        "mail_link": links.mail_link,
+        "web_link": links.web_link,
+        "show_bytes": course_fields.show_bytes,
+    }
     templates.filters |= {"day": show_day, "moment": show_moment, "state": show_state}
     return templates
 

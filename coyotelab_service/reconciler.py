@@ -96,6 +96,10 @@ class Reconciler:
                     await self._stop_if_forbidden(server)
         self._preparation.wake()
 
+    def expect_newcomers(self) -> None:
+        """Say that somebody new may open a machine, so that it is made ahead."""
+        self._preparation.wake()
+
     async def enforce(self, slug: str, username: str) -> None:
         """Make the present rules count for one workspace at once, after its owner was dropped."""
         with _one_of_many(f"{username}/{slug}"):
@@ -105,6 +109,19 @@ class Reconciler:
             server = await self._hub.get_server(username, slug)
             if server and server.active:
                 await self._stop_if_forbidden(server)
+        self._preparation.wake()
+
+    async def enforce_course(self, slug: str) -> None:
+        """Make the present rules count for a whole course at once: others teach it, or none."""
+        for visit in await self._database.run(visits.find_open, slug):
+            with _one_of_many(f"{visit.owner}/{slug}"):
+                if not visit.allowed:
+                    await self._end(visit, "no longer allowed")
+        with _one_of_many(f"the course {slug}"):
+            for server in (await self._hub.list_servers()).values():
+                if server.name == slug and server.active:
+                    with _one_of_many(f"{server.username}/{slug}"):
+                        await self._stop_if_forbidden(server)
         self._preparation.wake()
 
     async def _end(self, visit: visits.Visit, reason: str) -> None:
@@ -163,7 +180,7 @@ def _is_forbidden(session: Session, username: str, slug: str) -> bool:
     if Course.get(session, slug) is None:
         return False  # no workspace of ours
     try:
-        find_place(session, Person(username), slug, username, Action.SEE)
+        find_place(session, Person(username), slug, username, Action.START)
     except NotFound:
         return True
     return False

@@ -6,7 +6,18 @@ from typing import Any
 from jupyterhub._data import DATA_FILES_PATH
 from tornado.web import RequestHandler, StaticFileHandler
 
-from .handlers import account, admin, admin_people, api, courses, downloads, language, workspaces
+from .handlers import (
+    account,
+    admin,
+    admin_people,
+    api,
+    course_api,
+    course_form,
+    courses,
+    downloads,
+    language,
+    workspaces,
+)
 
 STATIC = Path(__file__).parent / "static"
 HUB_STATIC = Path(DATA_FILES_PATH) / "static"  # the Hub's compiled look, so that ours is the same
@@ -18,7 +29,11 @@ PLACE = f"api/courses/{NAME}/workspaces/{NAME}"
 PAGES: dict[str, type[RequestHandler]] = {
     "": courses.CoursesPage,
     "states": courses.StatesData,
+    "courses/new": course_form.NewCoursePage,
     f"courses/{NAME}": courses.CoursePage,
+    f"courses/{NAME}/edit": course_form.EditCoursePage,
+    f"courses/{NAME}/instructors": course_form.InstructorsPage,
+    f"courses/{NAME}/archive": course_form.ArchivePage,
     f"courses/{NAME}/students": courses.StudentsPage,
     f"{WORKSPACE}/download": downloads.DownloadPage,
     f"{WORKSPACE}/progress": workspaces.ProgressStream,
@@ -44,8 +59,8 @@ PAGES: dict[str, type[RequestHandler]] = {
 API: dict[str, type[RequestHandler]] = {
     "api/health": api.HealthApi,
     r"api/openapi\.json": api.OpenApi,
-    "api/courses": api.CoursesApi,
-    f"api/courses/{NAME}": api.CourseApi,
+    "api/courses": course_api.CoursesApi,
+    f"api/courses/{NAME}": course_api.CourseApi,
     f"api/courses/{NAME}/enrollments": api.EnrollmentsApi,
     f"api/courses/{NAME}/enrollments/{NAME}": api.EnrollmentApi,
     f"api/courses/{NAME}/workspaces": api.WorkspacesApi,

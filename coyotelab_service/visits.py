@@ -38,7 +38,7 @@ def end(session: Session, visit: Visit, reason: str) -> None:
 
 
 def find_open(session: Session, slug: str = "", owner: str = "") -> list[Visit]:
-    """Return the visits that have begun and not ended; of all workspaces, or of one."""
+    """Return the visits that have begun and not ended; of all, or of one course or workspace."""
     latest = (
         select(func.max(AuditEvent.id))
         .where(AuditEvent.action.in_([ENTERED, LEFT]))
@@ -51,7 +51,9 @@ def find_open(session: Session, slug: str = "", owner: str = "") -> list[Visit]:
         .where(AuditEvent.id.in_(latest), AuditEvent.action == ENTERED)
     )
     if slug:
-        query = query.where(Course.slug == slug, User.username == owner)
+        query = query.where(Course.slug == slug)
+    if owner:
+        query = query.where(User.username == owner)
     return [
         Visit(event.actor, whose, where, event.created_at, _allowed(session, event, where, whose))
         for event, whose, where in session.execute(query)

@@ -28,6 +28,32 @@ def limit_keys(limits: Limits) -> dict[str, str]:
     }
 
 
+def find_limit_changes(record: Mapping[str, Any], limits: Limits) -> dict[str, str]:
+    """Return the `limits.*` keys in which an instance differs from what it shall have."""
+    return {
+        key: value
+        for key, value in limit_keys(limits).items()
+        if record["config"].get(key) != value
+    }
+
+
+def find_resized_root(record: Mapping[str, Any], disk: int) -> Devices:
+    """Return the root device with another size, nothing when it has that size already.
+
+    It is never made from the profile's alone: an instance without its own has no limit of ours.
+    """
+    root = record["expanded_devices"].get("root", {})
+    return (
+        {} if not root or root.get("size") == str(disk) else {"root": {**root, "size": str(disk)}}
+    )
+
+
+def disk_usage(state: Mapping[str, Any] | None) -> int:
+    """Return the bytes that a root file system holds, by an instance's state; 0 if it is silent."""
+    disks = (state or {}).get("disk") or {}
+    return int(disks.get("root", {}).get("usage") or 0)
+
+
 def workspace_devices(profile: Devices, address: str, disk: int) -> dict[str, dict[str, str]]:
     """Return the devices that differ from the profile's: root with a size, eth0 with an address.
 

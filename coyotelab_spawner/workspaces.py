@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -23,6 +24,9 @@ STATES = {
 # Where `workspace-start` looks.
 ENVIRONMENT_FILE = PurePosixPath("/var/lib/coyotelab/environment.json")
 LAUNCH_DEADLINE = 20.0  # seconds the launcher inside has to hand over to the server
+SPARE = 256 * 1024**2  # bytes that stay free on a disk that is made smaller
+
+log = logging.getLogger(__name__)
 
 
 class Workspaces:
@@ -63,6 +67,11 @@ class Workspaces:
             Missing: it was seen to exist before and is gone.
             LXDError: LXD could not.
         """
+        return _workspace(await self._ensure_record(spec, report, boot), spec)
+
+    async def _ensure_record(
+        self, spec: WorkspaceSpec, report: Report | None = None, boot: bool = False
+    ) -> Instance:
         record = await self._instances.get(spec.name)
         if record is None:
             if spec.created:
@@ -71,10 +80,9 @@ class Workspaces:
                 report("Making your machine from the course's base")
             await self._clones.publish(await self._clones.make(spec, boot), spec)
             record = await self._instances.get(spec.name) or {}
-        state = _state(record, spec)
-        if state in (WorkspaceState.FOREIGN, WorkspaceState.MISSING):
+        if _state(record, spec) in (WorkspaceState.FOREIGN, WorkspaceState.MISSING):
             raise Foreign(f"{spec.name} exists without the uuid {spec.uuid}")
-        return Workspace(spec.name, record["config"][keys.UUID], address_of(record), state)
+        return record
 
     async def prepare(self, spec: WorkspaceSpec) -> Workspace:
         """Make the workspace and let it boot once, so that its first start is a fast one.
@@ -85,16 +93,50 @@ class Workspaces:
         return await self.ensure_created(spec, boot=True)
 
     async def ensure_running(self, spec: WorkspaceSpec, report: Report | None = None) -> Workspace:
-        """Return the workspace with its machine running; raises as `ensure_created`."""
+        """Return the workspace with its machine running; raises as `ensure_created`.
+
+        A machine that starts gets the limits of the spec; one that runs keeps those it has.
+        """
         async with self._locks[spec.name]:
-            workspace = await self.ensure_created(spec, report)
+            record = await self._ensure_record(spec, report)
+            workspace = _workspace(record, spec)
             if report and workspace.state is not WorkspaceState.RUNNING:
                 report("Starting your machine")
             if workspace.state is WorkspaceState.FROZEN:
                 await self._instances.unfreeze(spec.name)
             elif workspace.state is WorkspaceState.STOPPED:
+                await self._apply_limits(spec, record)
                 await self._instances.start(spec.name)
         return Workspace(workspace.name, workspace.uuid, workspace.address, WorkspaceState.RUNNING)
+
+    async def _apply_limits(self, spec: WorkspaceSpec, record: Instance) -> None:
+        """Give a stopped machine the limits of its spec; it starts with its old ones if LXD won't.
+
+        A disk never becomes smaller than what it holds: the machine could not write any more.
+        """
+        config = keys.find_limit_changes(record, spec.limits)
+        root = keys.find_resized_root(record, spec.limits.disk)
+        if not config and not root:
+            return
+        try:
+            if root and not await self._fits(spec, record):
+                root = {}
+            if config or root:
+                await self._instances.configure(
+                    spec.name, config, **({"devices": root} if root else {})
+                )
+        except LXDError as error:
+            log.warning("%s starts with its old limits: %s", spec.name, error.detail)
+
+    async def _fits(self, spec: WorkspaceSpec, record: Instance) -> bool:
+        size = record["expanded_devices"]["root"].get("size", "")
+        if not size.isdecimal() or int(size) <= spec.limits.disk:
+            return True  # it grows
+        used = keys.disk_usage(await self._instances.get(spec.name, "state"))
+        if used + SPARE > spec.limits.disk:
+            log.warning("%s keeps its disk of %s bytes: %s are in use", spec.name, size, used)
+            return False
+        return True
 
     async def launch(
         self, workspace: Workspace, command: list[str], environment: Mapping[str, str]
@@ -168,6 +210,11 @@ class Workspaces:
     async def sweep(self, older_than: timedelta = timedelta(minutes=15)) -> list[str]:
         """Delete clones left by a process that was killed before it published them."""
         return await self._clones.sweep(older_than)
+
+
+def _workspace(record: Instance, spec: WorkspaceSpec) -> Workspace:
+    uuid = record["config"][keys.UUID]
+    return Workspace(spec.name, uuid, address_of(record), _state(record, spec))
 
 
 def _state(record: Instance | None, spec: WorkspaceSpec) -> WorkspaceState:

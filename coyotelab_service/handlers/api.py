@@ -1,13 +1,15 @@
 """The REST API: JSON in and out, by token only; what may be done is what the pages may do."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
 from .. import courses, enrollments
-from ..courses import CourseView, StudentView
-from ..errors import Invalid, NotFound, Unavailable
+from ..courses import StudentView
+from ..errors import Invalid, InvalidFields, NotFound, Unavailable
 from ..openapi import DOCUMENT
 from ..workspaces import WorkspaceView
 from .base import Handler
@@ -19,6 +21,7 @@ class ApiHandler(Handler):
     """One request of a program that acts as the person whose token it shows."""
 
     open_to_all = False
+    _by_field: Mapping[str, str] = MappingProxyType({})  # what is wrong, by field
 
     async def prepare(self) -> None:
         """Find out whose token it is. Cookies do not count, so no other site can ask for us."""
@@ -42,14 +45,19 @@ class ApiHandler(Handler):
         self.write_problem(status, message)
         self.finish()
 
-    def read(self, name: str, kind: type) -> Any:
-        """Return one member of the JSON object sent; raises Invalid, in words, unless it fits."""
+    def read_object(self) -> dict[str, Any]:
+        """Return the JSON object sent; raises Invalid, in words, when it is none."""
         try:
             body = json.loads(self.request.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Invalid(NOT_JSON) from error
         if not isinstance(body, dict):
             raise Invalid(NOT_JSON)
+        return body
+
+    def read(self, name: str, kind: type) -> Any:
+        """Return one member of the JSON object sent; raises Invalid, in words, unless it fits."""
+        body = self.read_object()
         if not isinstance(body.get(name), kind):
             raise Invalid(f'The JSON object needs "{name}", of type {TYPES[kind]}.')
         value = body[name]
@@ -63,23 +71,20 @@ class ApiHandler(Handler):
         self.set_header("Content-Type", "application/json")
         self.write(json.dumps(body))
 
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer with a problem; one about fields says for each what is wrong with it."""
+        error = (kwargs.get("exc_info") or (None, None))[1]
+        self._by_field = error.tell_each() if isinstance(error, InvalidFields) else {}
+        super().write_error(status_code, **kwargs)
+
     def write_problem(self, status: int, message: str) -> None:
         """Write an error as RFC 9457 has it."""
-        title = HTTPStatus(status).phrase
+        problem: dict[str, Any] = {"title": HTTPStatus(status).phrase, "status": status}
+        problem["detail"] = message
+        if self._by_field:
+            problem["errors"] = self._by_field
         self.set_header("Content-Type", "application/problem+json")
-        self.write(json.dumps({"title": title, "status": status, "detail": message}))
-
-    def show_course(self, course: CourseView) -> dict[str, Any]:
-        """Return a course as JSON has it."""
-        shown = asdict(course)
-        shown["instructor"] = {
-            "username": course.instructor,
-            "name": shown.pop("instructor_name"),
-            "email": shown.pop("instructor_email"),
-        }
-        for name in ("start_date", "end_date"):
-            shown[name] = shown[name] and shown[name].isoformat()
-        return shown
+        self.write(json.dumps(problem))
 
     def show_workspace(self, workspace: WorkspaceView) -> dict[str, Any]:
         """Return a workspace as JSON has it; `url` is the page that opens it."""
@@ -126,24 +131,6 @@ class OpenApi(ApiHandler):
     async def get(self) -> None:
         """Show it."""
         self.reply(DOCUMENT | {"servers": [{"url": f"{self.services.prefix}api"}]})
-
-
-class CoursesApi(ApiHandler):
-    """The courses somebody teaches or attends."""
-
-    async def get(self) -> None:
-        """List them."""
-        found = await self.services.run(courses.list_courses, self.person)
-        self.reply([self.show_course(course) for course in found])
-
-
-class CourseApi(ApiHandler):
-    """One course."""
-
-    async def get(self, slug: str) -> None:
-        """Show it."""
-        course = await self.services.run(courses.get_course, self.person, slug)
-        self.reply(self.show_course(course))
 
 
 class EnrollmentsApi(ApiHandler):

@@ -1,10 +1,12 @@
 """Pages of courses: the list, one course, and its students."""
 
+import asyncio
 from datetime import date
 
 from .. import courses, enrollments, visits
 from ..access import may_on_site
 from ..pages import show_state
+from ..prose import render
 from ..rules import Action
 from ..states import find_own_states, read_own_states
 from .base import PageHandler
@@ -54,7 +56,13 @@ class CoursePage(PageHandler):
             username = self.person.username
             workspace = await self.services.workspaces.get(self.person, slug, username)
             visitors = await self.services.run(visits.list_recent, slug, username)
-        self.write_page("course.html", course=course, workspace=workspace, visitors=visitors)
+        self.write_page(
+            "course.html",
+            course=course,
+            description=await asyncio.to_thread(render, course.description),
+            workspace=workspace,
+            visitors=visitors,
+        )
 
 
 class StudentsPage(PageHandler):

@@ -8,7 +8,7 @@ from collections.abc import Set
 
 import pytest
 
-from coyotelab_service.orm import Course
+from coyotelab_service.orm import Course, User
 from coyotelab_service.routes import API, PAGES, WORKSPACE
 
 from .conftest import Site
@@ -21,6 +21,9 @@ EVERYBODY = frozenset({ADMIN, TEACHER, OTHER_TEACHER, STUDENT, CLASSMATE, STRANG
 OVERSEERS = frozenset({TEACHER, ADMIN})
 MEMBERS = frozenset({TEACHER, STUDENT, CLASSMATE})
 OWNER_AND_TEACHER = frozenset({TEACHER, STUDENT})
+
+MAKERS = frozenset({TEACHER, OTHER_TEACHER, ADMIN})
+NEW_COURSE: dict[str, object] = {"name": "Brand New", "slug": "brand-new"}
 
 # (method, path, body) -> who gets an answer; everybody else gets 404. All about cs101.
 Row = tuple[str, str, dict[str, object] | None, Set[str]]
@@ -44,7 +47,16 @@ PAGE_ROWS: list[Row] = [
     ("GET", "admin/audit", None, {ADMIN}),
     ("GET", "admin/audit.csv", None, {ADMIN}),
     ("GET", "admin/users/nosuchperson", None, NOBODY),
+    ("GET", "courses/new", None, MAKERS),
+    ("POST", "courses/new", NEW_COURSE | {"instructor": TEACHER}, MAKERS),
     ("GET", "courses/cs101", None, MEMBERS | {ADMIN}),
+    ("GET", "courses/cs101/edit", None, OVERSEERS),
+    ("POST", "courses/cs101/edit", {"preview": "true"}, OVERSEERS),
+    ("GET", "courses/cs101/archive", None, OVERSEERS),
+    ("POST", "courses/cs101/archive", {"archived": "false"}, OVERSEERS),
+    ("GET", "courses/cs101/instructors", None, OVERSEERS),
+    ("POST", "courses/cs101/instructors", {"do": "add", "username": "instructor2"}, OVERSEERS),
+    ("POST", "courses/cs101/instructors", {"do": "remove", "username": "instructor2"}, OVERSEERS),
     ("GET", "courses/cs101/students", None, OVERSEERS),
     (
         "POST",
@@ -72,12 +84,15 @@ PAGE_ROWS: list[Row] = [
     ("GET", "workspaces/cs101/nosuchperson", None, NOBODY),
     ("GET", "workspaces/nosuchcourse/student1", None, NOBODY),
     ("GET", "courses/nosuchcourse", None, NOBODY),
+    ("GET", "courses/nosuchcourse/edit", None, NOBODY),
     ("GET", "no/such/page", None, NOBODY),
 ]
 PLACE = "courses/cs101/workspaces/student1"
 API_ROWS: list[Row] = [
     ("GET", "courses", None, EVERYBODY),
+    ("POST", "courses", NEW_COURSE, MAKERS),
     ("GET", "courses/cs101", None, MEMBERS | {ADMIN}),
+    ("PATCH", "courses/cs101", {"idle_minutes": 7}, OVERSEERS),
     ("GET", "courses/cs101/enrollments", None, OVERSEERS),
     ("POST", "courses/cs101/enrollments", {"username": "student2"}, OVERSEERS),
     ("PATCH", "courses/cs101/enrollments/student2", {"enabled": True}, OVERSEERS),
@@ -91,6 +106,7 @@ API_ROWS: list[Row] = [
     ("GET", "courses/cs101/workspaces/student4", None, NOBODY),
     ("POST", "courses/cs101/workspaces/student4/start", None, NOBODY),
     ("GET", "courses/nosuchcourse", None, NOBODY),
+    ("PATCH", "courses/nosuchcourse", {"name": "Mine"}, NOBODY),
     ("GET", "nothing", None, NOBODY),
 ]
 OPEN_TO_ALL = {"language", "logout", "oauth_callback", "api/health", r"api/openapi\.json"}
@@ -115,12 +131,34 @@ async def test_pages(site: Site, person: str) -> None:
 async def test_api(site: Site, person: str) -> None:
     site.hub.instant = True
     for method, path, body, allowed in API_ROWS:
+        if body is NEW_COURSE and person == ADMIN:
+            body = {**body, "instructor": TEACHER}  # who teaches nothing says who does
         answer = await site.api(method, path, person, body)
         reached = answer.status in (200, 201, 202)
         assert reached == (person in allowed), f"{person}: {method} {path}: {answer.text}"
         assert reached or answer.status == 404
         if not reached:
             assert answer.json()["detail"] == "There is nothing here, or it is not yours to see."
+
+
+@pytest.mark.parametrize("person", [TEACHER, OTHER_TEACHER, ADMIN, STUDENT])
+async def test_a_co_instructor_edits_the_course_and_says_not_who_teaches_it(
+    site: Site, person: str
+) -> None:
+    with site.database.transaction() as session:
+        course, user = Course.get(session, "cs101"), User.get(session, OTHER_TEACHER)
+        assert course and user
+        course.co_instructors.append(user)
+    edits, appoints = person != STUDENT, person in OVERSEERS
+    browser = site.browser(person)
+    for path in ("edit", "archive", "students"):
+        assert ((await browser.get(f"courses/cs101/{path}")).status == 200) == edits
+    answer = await browser.get("courses/cs101/instructors")
+    assert answer.status == (302 if appoints else 404)
+    answer = await browser.submit(
+        "courses/cs101/instructors", form_at="account/tokens", do="remove", username=OTHER_TEACHER
+    )
+    assert answer.status == (303 if appoints else 404)
 
 
 async def test_nothing_was_started_for_those_who_may_not(site: Site) -> None:
@@ -148,8 +186,6 @@ async def test_an_archived_course_starts_nothing(site: Site) -> None:
 
 
 async def test_a_disabled_account_and_one_without_its_role_have_nothing(site: Site) -> None:
-    from coyotelab_service.orm import User
-
     with site.database.transaction() as session:
         student, teacher = User.get(session, STUDENT), User.get(session, TEACHER)
         assert student and teacher

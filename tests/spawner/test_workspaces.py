@@ -14,7 +14,7 @@ from coyotelab_spawner.lxd import Connection
 from coyotelab_spawner.lxd.instances import Instances
 from coyotelab_spawner.naming import pending_prefix
 from coyotelab_spawner.readiness import Answer, ask, wait_until_ready
-from coyotelab_spawner.spec import WorkspaceSpec, WorkspaceState
+from coyotelab_spawner.spec import GIB, Limits, WorkspaceSpec, WorkspaceState
 from coyotelab_spawner.workspaces import Workspaces
 
 from ..conftest import renewed
@@ -44,6 +44,73 @@ async def test_creating_twice_makes_one_instance(
     assert record["config"]["limits.memory"] == str(spec.limits.memory)
     assert record["expanded_devices"]["root"]["size"] == str(spec.limits.disk)
     assert record["expanded_config"]["security.idmap.isolated"] == "true"
+
+
+async def test_changed_limits_count_from_the_next_start(
+    workspaces: Workspaces,
+    instances: Instances,
+    spec: WorkspaceSpec,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    patched: list[str] = []
+    configure = instances.configure
+
+    async def count(name: str, *args: Any, **more: Any) -> None:
+        patched.append(name)
+        await configure(name, *args, **more)
+
+    monkeypatch.setattr(workspaces._instances, "configure", count)
+    await workspaces.ensure_running(spec)
+    other = replace(spec, limits=Limits(cpu=1, memory=GIB // 2, disk=5 * GIB, processes=400))
+    await workspaces.ensure_running(other)
+    assert patched == [], "as it was made, and one that runs keeps what it has"
+    before = await instances.get(spec.name)
+    await workspaces.stop(spec)
+    await workspaces.ensure_running(other)
+    record = await instances.get(spec.name)
+    assert record is not None and before is not None
+    assert {key: record["config"][key] for key in keys.limit_keys(other.limits)} == (
+        keys.limit_keys(other.limits)
+    )
+    root = {**before["devices"]["root"], "size": str(5 * GIB)}
+    assert record["devices"] == {**before["devices"], "root": root}, "nothing else has changed"
+    assert await sh(instances, spec.name, '[ "$(nproc)" = 1 ]') == 0
+    await workspaces.stop(spec)
+    await workspaces.ensure_running(other)
+    assert patched == [spec.name], "once, when they had changed"
+
+
+async def test_a_disk_is_not_made_smaller_than_what_it_holds(
+    workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec
+) -> None:
+    await workspaces.ensure_running(spec)
+    fill = "head -c 300M /dev/urandom > /home/coyote/data && sync"
+    assert await sh(instances, spec.name, fill) == 0
+    await workspaces.stop(spec)
+    assert keys.disk_usage(await instances.get(spec.name, "state")) > 300 * 1024**2
+    small = replace(spec, limits=replace(spec.limits, cpu=1, disk=GIB // 4))
+    await workspaces.ensure_running(small)
+    record = await instances.get(spec.name)
+    assert record is not None
+    assert record["devices"]["root"]["size"] == str(spec.limits.disk)
+    assert record["config"]["limits.cpu"] == "1", "the rest counts all the same"
+    await workspaces.stop(spec)
+    fitting = replace(spec, limits=replace(spec.limits, disk=3 * GIB))
+    await workspaces.ensure_running(fitting)
+    record = await instances.get(spec.name)
+    assert record is not None and record["devices"]["root"]["size"] == str(3 * GIB)
+    assert await sh(instances, spec.name, "echo more > /home/coyote/more && sync") == 0
+
+
+async def test_a_machine_starts_with_its_old_limits_when_lxd_refuses_new_ones(
+    workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec
+) -> None:
+    await workspaces.ensure_created(spec)
+    absurd = replace(spec, limits=replace(spec.limits, cpu=-7))
+    running = await workspaces.ensure_running(absurd)
+    assert running.state is WorkspaceState.RUNNING
+    record = await instances.get(spec.name)
+    assert record is not None and record["config"]["limits.cpu"] == str(spec.limits.cpu)
 
 
 async def test_twenty_simultaneous_starts_from_two_processes_end_in_one_machine(
