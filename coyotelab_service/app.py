@@ -14,7 +14,7 @@ from traitlets import Float, Unicode, default
 from traitlets.config import Application
 
 from coyotelab_spawner.lxd import Connection
-from coyotelab_spawner.lxd.meters import Meters
+from coyotelab_spawner.meters import Meters
 from coyotelab_spawner.workspaces import Workspaces
 
 from .database import SchemaOutdated, get_database

@@ -90,10 +90,11 @@ class Reconciler:
             with _one_of_many(f"{visit.owner}/{visit.slug}"):
                 if username in (visit.visitor, visit.owner) and not visit.allowed:
                     await self._end(visit, "no longer allowed")
-        for server in (await self._hub.list_servers()).values():
-            with _one_of_many(f"{server.username}/{server.name}"):
-                if server.username == username:
-                    await self._stop_if_forbidden(server)
+        with _one_of_many(username):
+            for server in (await self._hub.list_servers()).values():
+                with _one_of_many(f"{server.username}/{server.name}"):
+                    if server.username == username:
+                        await self._stop_if_forbidden(server)
         self._preparation.wake()
 
     def expect_newcomers(self) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from coyotelab_spawner.errors import LXDError
-from coyotelab_spawner.lxd.meters import Health, Meters, Usage
+from coyotelab_spawner.meters import Health, Meters, Usage
 
 from .access import Person, ensure_on_site
 from .database import Database

@@ -25,7 +25,7 @@ from coyotelab_service.running import RunningWorkspaces
 from coyotelab_service.services import Services
 from coyotelab_service.workspaces import CourseWorkspaces
 from coyotelab_spawner.errors import LXDError
-from coyotelab_spawner.lxd.meters import Health, Usage
+from coyotelab_spawner.meters import Health, Usage
 from coyotelab_spawner.spec import Workspace, WorkspaceSpec, WorkspaceState
 
 from .databases import Databases, open_databases

@@ -15,7 +15,7 @@ from coyotelab_service.history import Filter
 from coyotelab_service.orm import AuditEvent, Course, Machine, Role, User, utc_now
 from coyotelab_service.people import Search
 from coyotelab_spawner.errors import Unreachable
-from coyotelab_spawner.lxd.meters import Usage
+from coyotelab_spawner.meters import Usage
 
 from .conftest import Answer, Site
 
@@ -129,6 +129,18 @@ async def test_a_disabled_account_loses_servers_and_visits_at_once(site: Site) -
     assert (await site.browser("student1").get("courses/cs101")).status == 404
     await admin.submit("admin/users/student1", do="enable")
     assert (await site.browser("student1").get("courses/cs101")).status == 200
+
+
+async def test_a_hub_that_is_away_keeps_no_account_open(site: Site) -> None:
+    admin = site.browser("admin")
+    site.hub.server("student1", "cs101", "ready")
+    await admin.get("admin/users/student1")
+    site.hub.down = True
+    assert (await admin.submit("admin/users/student1", do="disable")).status == 303
+    assert not await site.database.run(accounts.is_open, "student1")
+    site.hub.down = False
+    await site.services.reconciler.run_once()
+    assert site.hub.servers["student1", "cs101"].state == "stopped", "within a minute"
 
 
 async def test_nobody_disables_themselves(site: Site) -> None:

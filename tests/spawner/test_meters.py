@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from coyotelab_service.orm import utc_now
+from coyotelab_spawner import meters as module
 from coyotelab_spawner.errors import LXDError
 from coyotelab_spawner.lxd import Connection
-from coyotelab_spawner.lxd import meters as module
-from coyotelab_spawner.lxd.meters import Health, Meters
+from coyotelab_spawner.meters import Health, Meters
 from coyotelab_spawner.spec import GIB, WorkspaceSpec
 from coyotelab_spawner.workspaces import Workspaces
 

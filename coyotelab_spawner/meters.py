@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from .. import instance_config as keys
-from ..errors import LXDError, TimedOut
-from . import Connection
-from .client import LXDClient
+from . import instance_config as keys
+from .errors import LXDError, TimedOut
+from .lxd import Connection
+from .lxd.client import LXDClient
 
 HEALTH_DEADLINE = 3.0  # seconds the engine has to say that it is well
 RUNNING = ("Running", "Frozen")
