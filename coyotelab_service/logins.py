@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -24,7 +24,8 @@ QUEUE = 500  # logins that wait to be hashed; more come from nobody's class
 SWEEP_SECONDS = 60
 
 # Hashing takes a whole core; more at once than there are cores only makes all of them late.
-_HASHING = ThreadPoolExecutor(os.cpu_count() or 1, "passwords")
+CORES = os.cpu_count() or 1
+_HASHING = ThreadPoolExecutor(CORES, "passwords")
 
 
 class Busy(Unavailable):
@@ -62,6 +63,10 @@ class Logins:
     def __init__(self, database: Database) -> None:
         self._database, self.queue = database, QUEUE
         self._waiting = 0
+        self._free = asyncio.Semaphore(CORES)
+        # A class that logs in behind one address writes one row: one after the other, rather
+        # than by transactions that overtake each other.
+        self._turn = asyncio.Lock()
         self._swept_at = 0.0
 
     async def check(self, attempt: Attempt, password: str) -> Proof | None:
@@ -75,12 +80,15 @@ class Logins:
             raise Busy
         self._waiting += 1
         try:
-            known = await self._database.run(_begin, attempt)
-            right = await self.hash(accounts.verify_password, password, known)
             await self._sweep()
+            await self._run(throttle.check, attempt)  # who is over a limit waits for no core
+            # Counted when its turn has come: nobody in a long queue has failed yet.
+            async with self._free:
+                known = await self._run(_begin, attempt)
+                right = await self.hash(accounts.verify_password, password, known)
+                return await self._run(_succeed, attempt, known) if known and right else None
         finally:
             self._waiting -= 1
-        return await self._database.run(_succeed, attempt, known) if known and right else None
 
     async def hash(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run work that makes hashes where it keeps nobody waiting."""
@@ -90,10 +98,16 @@ class Logins:
 
         return await asyncio.get_running_loop().run_in_executor(_HASHING, run)
 
+    async def _run(
+        self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        async with self._turn:
+            return await self._database.run(work, *args, **kwargs)
+
     async def _sweep(self) -> None:
         if time.monotonic() - self._swept_at > SWEEP_SECONDS:
             self._swept_at = time.monotonic()
-            await self._database.run(throttle.sweep)
+            await self._run(throttle.sweep)
 
 
 def _begin(session: Session, attempt: Attempt) -> str | None:

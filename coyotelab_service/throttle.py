@@ -75,23 +75,22 @@ class TooManyTries(ServiceError):
         super().__init__(sentence, minutes=ceil(seconds / 60))
 
 
+def check(session: Session, attempt: Attempt, now: datetime | None = None) -> None:
+    """Raise TooManyTries when a login is over a limit and must not be looked at."""
+    _measure(session, attempt, now or utc_now())
+
+
 def count(session: Session, attempt: Attempt, now: datetime | None = None) -> None:
     """Count a login as failed until forgive() says that it has not.
 
     Raises:
         TooManyTries: it is over a limit and must not be looked at; it has not been counted.
     """
-    now = now or utc_now()
-    for key, limit in attempt.get_limits():
-        row = _get(session, key)
+    for key, row, full_at in _measure(session, attempt, now or utc_now()):
         if row is None:
-            row = LoginFailure(key=key, empty_at=now)
-            session.add(row)
-        full_at = max(row.empty_at, now) + limit.interval
-        over = full_at - now - limit.burst * limit.interval
-        if over > timedelta():
-            raise TooManyTries(ceil(over.total_seconds()))
-        row.empty_at = full_at
+            session.add(LoginFailure(key=key, empty_at=full_at))
+        else:
+            row.empty_at = full_at
     session.flush()
 
 
@@ -108,17 +107,29 @@ def forgive(session: Session, attempt: Attempt) -> None:
 def sweep(session: Session, now: datetime | None = None) -> int:
     """Delete what says nothing any more, some of it if there is much; return how many rows."""
     old = session.scalars(
-        select(LoginFailure.id)
-        .where(LoginFailure.empty_at <= (now or utc_now()))
-        .limit(SWEEP)
-        .with_for_update(skip_locked=True)
+        select(LoginFailure.id).where(LoginFailure.empty_at <= (now or utc_now())).limit(SWEEP)
     ).all()
     session.execute(delete(LoginFailure).where(LoginFailure.id.in_(old)))
     return len(old)
 
 
+def _measure(
+    session: Session, attempt: Attempt, now: datetime
+) -> list[tuple[str, LoginFailure | None, datetime]]:
+    """Return each measure's key, its row, and when it runs empty once this one is in it."""
+    found = []
+    for key, limit in attempt.get_limits():
+        row = _get(session, key)
+        full_at = max(row.empty_at if row else now, now) + limit.interval
+        over = full_at - now - limit.burst * limit.interval
+        if over > timedelta():
+            raise TooManyTries(ceil(over.total_seconds()))
+        found.append((key, row, full_at))
+    return found
+
+
 def _get(session: Session, key: str) -> LoginFailure | None:
-    return session.scalar(select(LoginFailure).where(LoginFailure.key == key).with_for_update())
+    return session.scalar(select(LoginFailure).where(LoginFailure.key == key))
 
 
 def _key(kind: str, *parts: str) -> str:

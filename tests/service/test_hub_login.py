@@ -2,10 +2,8 @@
 
 import gettext
 import re
-import shutil
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -27,6 +25,7 @@ from ..conftest import CHECKOUT
 from ..hub import HubProcess, call, free_port, wait_for
 from ..people import xsrf
 from .conftest import PASSWORD
+from .databases import Databases
 
 TOKEN = "a-token-for-the-test-alone"
 NEW = "a walk in the desert"
@@ -66,16 +65,20 @@ c.JupyterHub.load_roles = [{{
 
 
 @pytest.fixture(scope="module")
-def hub(filled_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
+def accounts_url(databases: Databases, filled: str) -> Iterator[str]:
+    yield databases.copy(filled, "hub_login")
+    databases.drop("hub_login")
+
+
+@pytest.fixture(scope="module")
+def hub(accounts_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
     folder = tmp_path_factory.mktemp("hub")
-    database = folder / "coyotelab.sqlite"
-    shutil.copyfile(filled_file, database)
     port = free_port()
     config = folder / "jupyterhub_config.py"
     config.write_text(
         CONFIG.format(
             port=port,
-            database=f"sqlite:///{database}",
+            database=accounts_url,
             templates=str(CHECKOUT / "coyotelab_service" / "templates" / "hub"),
             token=TOKEN,
         )
@@ -87,9 +90,9 @@ def hub(filled_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture
-def accounts_of(hub: HubProcess) -> Iterator[Database]:
+def accounts_of(accounts_url: str) -> Iterator[Database]:
     """The Hub's accounts, as the demonstration has them, and no failed logins."""
-    database = Database(f"sqlite:///{hub.folder / 'coyotelab.sqlite'}")
+    database = Database(accounts_url)
     hashed = accounts.hash_password(PASSWORD, 4)
     with database.transaction() as session:
         for user in session.query(User):
