@@ -1,6 +1,7 @@
-"""The command line as root runs it: the work is done as coyotelab, in the test site's database."""
+"""The command line as root runs it: the work is done as coyotelab, in a real database."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,8 +16,11 @@ COYOTELAB = Path(sys.executable).with_name("coyotelab")
 
 
 @pytest.fixture
-def plan(test_state: Path, swept: None) -> Plan:
-    plan = make_plan(test_state)
+def plan(test_state: Path, tmp_path: Path) -> Plan:
+    """The test engine with a state folder of its own: what is set up, and no data yet."""
+    shutil.copyfile(test_state / "setup.json", tmp_path / "setup.json")
+    shutil.copytree(test_state / "credentials", tmp_path / "credentials")
+    plan = make_plan(tmp_path)
     data.ensure_folders(plan)
     return plan
 
