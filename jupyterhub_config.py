@@ -67,6 +67,17 @@ c.JupyterHub.authenticator_class = "coyotelab_service.authenticator.CoyoteAuthen
 c.CoyoteAuthenticator.db_url = db_url
 # User names, with commas between them. They see every course; root of this machine may anyway.
 c.Authenticator.admin_users = set(os.environ.get("COYOTELAB_ADMINS", "admin").split(","))
+# Campus login by OpenID Connect, beside local accounts or instead of them: docs/admin/sso.md
+# c.CoyoteAuthenticator.campus_logins = {
+#     "campus": {
+#         "issuer": "https://login.example.edu/realms/campus",
+#         "client_id": "coyotelab",
+#         "client_secret": Path("/etc/coyotelab/campus-secret").read_text().strip(),
+#         "login_service": "Example University",
+#         "newcomers": "invited",  # or "everyone", or "nobody"
+#     },
+# }
+# c.CoyoteAuthenticator.local_accounts = False  # the campus login alone
 
 # --- workspaces -----------------------------------------------------------------------------
 c.JupyterHub.spawner_class = "coyotelab_spawner.spawner.LXDSpawner"
@@ -157,3 +168,9 @@ class OwnClients:
 
 
 c.JupyterHub.tornado_settings["oauth_no_confirm_list"] = OwnClients()
+
+# --- your own values ------------------------------------------------------------------------
+# A file that no upgrade touches, read last; in it stand lines such as `c.Site.idle_minutes = 10`.
+own_values = state / "config.py"
+if own_values.exists():
+    load_subconfig(str(own_values))

@@ -20,6 +20,7 @@ from coyotelab_spawner.workspaces import Workspaces
 from .database import SchemaOutdated, get_database
 from .handlers.base import MissingPage
 from .hub_api import HubApi
+from .idle import Idle
 from .pages import make_templates
 from .preparation import Preparation
 from .reconciler import Reconciler
@@ -78,6 +79,11 @@ class ServiceApp(Application):
         help="""Seconds between two looks at whether everything is still allowed; access that was
         taken away ends within this time even where the change was not noticed at once.""",
     )
+    idle_seconds = Float(
+        20.0,
+        config=True,
+        help="""Seconds between two looks for machines that nobody has a page of.""",
+    )
     prepare_pause = Float(
         5.0,
         config=True,
@@ -126,6 +132,7 @@ class ServiceApp(Application):
         connection = Connection(self.lxd_url, self.lxd_project, Path(self.lxd_credentials))
         lxd, meters = Workspaces(connection, self.lxd_profile), Meters(connection, self.lxd_profile)
         site = Site(parent=self)
+        self.idle = Idle(database, hub, site)
         workspaces = CourseWorkspaces(database, hub, lxd, site, self.proxy_url)
         self.preparation = Preparation(database, lxd, site, self.prepare_pause)
         return Services(
@@ -174,6 +181,7 @@ class ServiceApp(Application):
         background = [
             asyncio.create_task(services.reconciler.run(self.reconcile_seconds)),
             asyncio.create_task(self.preparation.run()),
+            asyncio.create_task(self.idle.run(self.idle_seconds)),
         ]
         await stop.wait()
         server.stop()

@@ -5,24 +5,39 @@ from typing import Any
 
 from jupyterhub.auth import Authenticator
 from tornado.web import HTTPError
-from traitlets import Unicode, default
+from traitlets import Bool, Dict, Unicode, default
 
 from . import accounts
+from .campus_pages import Admitted, make_routes
 from .database import Database, get_database
 from .errors import ServiceError
 from .hub_login import ChangePasswordPage, LoginPage, make_attempt
 from .hub_sessions import end_sessions
 from .logins import Logins, MustChange
+from .oidc import CampusLogin, make_logins
 from .throttle import TooManyTries
 
 
 class CoyoteAuthenticator(Authenticator):
-    """User name and password; who may log in is decided by the accounts table alone."""
+    """User name and password, or a campus login; the accounts table alone says who may log in."""
 
     db_url = Unicode(
         config=True,
         help="""SQLAlchemy URL of CoyoteLab's database, the same one that the service has, such as
         sqlite:////srv/coyotelab/service/coyotelab.sqlite or postgresql+psycopg://...""",
+    )
+
+    campus_logins = Dict(
+        config=True,
+        help="""Campus logins by OpenID Connect, each by a short name that is part of its addresses,
+        with its settings (traits of CampusLogin and of GenericOAuthenticator), such as
+        {"campus": {"issuer": "https://login.example.edu", "client_id": "coyotelab",
+        "client_secret": ..., "login_service": "Example University"}}.""",
+    )
+    local_accounts = Bool(
+        True,
+        config=True,
+        help="Whether people log in with passwords of this site; False: by a campus login alone.",
     )
 
     @default("allow_all")
@@ -47,9 +62,16 @@ class CoyoteAuthenticator(Authenticator):
         """What looks at passwords."""
         return Logins(self.database)
 
-    def get_handlers(self, app: Any) -> list[tuple[str, type]]:
+    @cached_property
+    def campus(self) -> list[CampusLogin]:
+        """The campus logins, in the order of their buttons."""
+        return make_logins(self.campus_logins, parent=self)
+
+    def get_handlers(self, app: Any) -> list[tuple[Any, ...]]:
         """Return the Hub's pages that are ours."""
-        return [(r"/login", LoginPage), (r"/change-password", ChangePasswordPage)]
+        app.template_vars["has_campus"] = bool(self.campus)  # for page.html
+        local = [(r"/login", LoginPage), (r"/change-password", ChangePasswordPage)]
+        return [*local, *make_routes(self.campus)]
 
     def normalize_username(self, username: str) -> str:
         """Return the one spelling of a user name, however it was typed."""
@@ -66,6 +88,10 @@ class CoyoteAuthenticator(Authenticator):
             MustChange: it is right, but temporary. Only the login page knows what to do then.
             TooManyTries: it was not looked at.
         """
+        if isinstance(data, Admitted):
+            return data["username"]
+        if not self.local_accounts:
+            return None
         username = self.normalize_username(str(data.get("username", "")))
         attempt = make_attempt(handler, username)
         try:

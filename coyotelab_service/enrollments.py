@@ -7,7 +7,7 @@ from .access import Person, find_course
 from .accounts import normalize_username
 from .courses import StudentView
 from .errors import NotFound
-from .orm import Enrollment, Role, User
+from .orm import Course, Enrollment, Role, User
 from .rules import Action
 
 NO_SUCH_PERSON = "There is no account of that name."
@@ -23,6 +23,11 @@ def enroll(session: Session, person: Person, slug: str, username: str) -> Studen
     user = User.get(session, normalize_username(username))
     if user is None:
         raise NotFound(NO_SUCH_PERSON)
+    return take_in(session, person, course, user)
+
+
+def take_in(session: Session, person: Person, course: Course, user: User) -> StudentView:
+    """Enroll an account; that `person` may has been asked before."""
     enrollment = Enrollment.get(session, user, course)
     if enrollment is None:
         enrollment = Enrollment(user=user, course=course, enabled=False)

@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -46,6 +47,8 @@ class Server:
     ready: bool
     pending: str  # "spawn", "stop", ... or "" when nothing is under way
     url: str  # where a browser finds it, with its host
+    # When somebody last had a page of it open, its start included; None: the Hub does not say.
+    last_active: datetime | None = None
 
     @property
     def active(self) -> bool:
@@ -213,7 +216,9 @@ class HubApi:
         if url.startswith("/"):
             url = self._public_url.rstrip("/") + url
         pending, ready = model.get("pending") or "", bool(model.get("ready"))
-        return Server(username, model["name"], ready, pending, url)
+        moments = [model.get("last_activity"), model.get("started")]
+        last_active = max((_moment(text) for text in moments if text), default=None)
+        return Server(username, model["name"], ready, pending, url, last_active)
 
 
 @contextmanager
@@ -245,6 +250,11 @@ def _event(data: dict[str, Any]) -> ProgressEvent:
         ready=bool(data.get("ready")),
         failed=bool(data.get("failed")),
     )
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _reason(text: str) -> str:

@@ -126,9 +126,7 @@ class Reconciler:
         self._preparation.wake()
 
     async def _end(self, visit: visits.Visit, reason: str) -> None:
-        await self._hub.revoke_share(visit.owner, visit.slug, visit.visitor)
-        await self._database.run(visits.end, visit, reason)
-        log.info("%s left %s/%s: %s", visit.visitor, visit.owner, visit.slug, reason)
+        await visits.take_back(self._hub, self._database, visit, reason)
 
     async def _stop_if_forbidden(self, server: Server) -> None:
         if await self._database.run(_is_forbidden, server.username, server.name):

@@ -16,6 +16,7 @@ from .handlers import (
     courses,
     downloads,
     language,
+    log,
     workspaces,
 )
 
@@ -36,6 +37,7 @@ PAGES: dict[str, type[RequestHandler]] = {
     f"courses/{NAME}/archive": course_form.ArchivePage,
     f"courses/{NAME}/students": courses.StudentsPage,
     f"{WORKSPACE}/download": downloads.DownloadPage,
+    f"{WORKSPACE}/log": log.LogPage,
     f"{WORKSPACE}/progress": workspaces.ProgressStream,
     f"{WORKSPACE}/restart": workspaces.RestartPage,
     f"{WORKSPACE}/reset": workspaces.ResetPage,

@@ -69,8 +69,9 @@ class CourseWorkspaces:
         Raises:
             NotFound: this person may not.
         """
-        place = await self._find(person, slug, username, Action.OPEN)
         visiting = person.username != username
+        noted = "" if visiting else "open"  # a visit has its own row
+        place = await self._find(person, slug, username, Action.OPEN, noted)
         if visiting:
             await self._database.run(visits.begin, person, place)
         await self._hub.start(username, slug, place.course.name)
@@ -112,7 +113,7 @@ class CourseWorkspaces:
 
     async def start(self, person: Person, slug: str, username: str) -> WorkspaceView:
         """Begin to start a workspace, without letting anybody in. Raises NotFound."""
-        place = await self._find(person, slug, username, Action.START)
+        place = await self._find(person, slug, username, Action.START, "start")
         await self._hub.start(username, slug, place.course.name)
         return _view(slug, username, await self._hub.get_server(username, slug))
 

@@ -73,6 +73,7 @@ def sweep(connection: Connection, state: Path) -> None:
     finish(_discard_all(connection))
     for folder in ("hub", "service"):
         shutil.rmtree(state / folder, ignore_errors=True)
+    (state / "config.py").unlink(missing_ok=True)  # values that a killed test had set
 
 
 @pytest.fixture(scope="session")

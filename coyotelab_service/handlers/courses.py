@@ -5,6 +5,7 @@ from datetime import date
 
 from .. import courses, enrollments, visits
 from ..access import may_on_site
+from ..log import get_news
 from ..pages import show_state
 from ..prose import render
 from ..rules import Action
@@ -51,17 +52,19 @@ class CoursePage(PageHandler):
     async def get(self, slug: str) -> None:
         """Show the course."""
         course = await self.services.run(courses.get_course, self.person, slug)
-        workspace, visitors = None, []
+        workspace, visitors, news = None, [], None
         if course.teaching or course.attending:
             username = self.person.username
             workspace = await self.services.workspaces.get(self.person, slug, username)
             visitors = await self.services.run(visits.list_recent, slug, username)
+            news = await self.services.run(get_news, self.person, slug, self.services.site)
         self.write_page(
             "course.html",
             course=course,
             description=await asyncio.to_thread(render, course.description),
             workspace=workspace,
             visitors=visitors,
+            news=news,
         )
 
 

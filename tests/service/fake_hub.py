@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -26,6 +27,7 @@ class FakeServer:
     broken: bool = False  # the archive ends in the middle
     stuck: bool = False  # a stop has no effect
     refusing: bool = False  # a stop is answered by an error
+    last_active: datetime | None = None
 
 
 @dataclass
@@ -110,6 +112,8 @@ class Base(RequestHandler):
             "ready": server.state == "ready",
             "pending": server.state if server.state in ("spawn", "stop") else None,
             "stopped": server.state == "stopped",
+            "last_activity": server.last_active and server.last_active.isoformat(),
+            "started": None,
             "url": f"http://{username}.{HOST}/user/{username}/{name}/",
             "full_url": f"http://{username}.{HOST}/user/{username}/{name}/",
         }

@@ -66,6 +66,7 @@ PAGE_ROWS: list[Row] = [
     ),
     ("GET", "workspaces/cs101/student1", None, OWNER_AND_TEACHER),
     ("GET", "workspaces/cs101/student1/download", None, OWNER_AND_TEACHER),
+    ("GET", "workspaces/cs101/student1/log", None, OWNER_AND_TEACHER | {ADMIN}),
     ("GET", "workspaces/cs101/student1/progress", None, OWNER_AND_TEACHER),
     ("GET", "workspaces/cs101/student1/restart", None, OWNER_AND_TEACHER),
     ("POST", "workspaces/cs101/student1/restart", {}, OWNER_AND_TEACHER),
@@ -73,12 +74,15 @@ PAGE_ROWS: list[Row] = [
     ("POST", "workspaces/cs101/student1/reset", {}, frozenset({STUDENT})),
     # Without a name it is one's own.
     ("GET", "workspaces/cs101/download", None, MEMBERS),
+    ("GET", "workspaces/cs101/log", None, MEMBERS),
     ("GET", "workspaces/cs101/progress", None, MEMBERS),
     ("GET", "workspaces/cs101/restart", None, MEMBERS),
     ("GET", "workspaces/cs101/reset", None, MEMBERS),
     ("POST", "workspaces/cs101/reset", {}, MEMBERS),
     # The instructor's own, somebody dropped, and what does not exist.
     ("GET", "workspaces/cs101/instructor1", None, frozenset({TEACHER})),
+    ("GET", "workspaces/cs101/instructor1/log", None, frozenset({TEACHER, ADMIN})),
+    ("GET", "workspaces/cs101/student4/log", None, NOBODY),
     ("GET", "workspaces/cs101/student4", None, NOBODY),
     ("GET", "workspaces/cs101/student3", None, NOBODY),
     ("GET", "workspaces/cs101/nosuchperson", None, NOBODY),

@@ -376,7 +376,7 @@ async def test_putting_away_stops_everything_and_taking_back_lets_it_start(site:
     assert "Take the course back" in (await browser.get(path)).text
     assert (await browser.submit(path, archived="false")).status == 303
     assert (await site.browser("student1").get("workspaces/cs101/student1")).status == 200
-    assert actions(site) == ["enter", "archive course", "leave", "take course back"]
+    assert actions(site) == ["enter", "archive course", "leave", "take course back", "open"]
 
 
 async def test_rest_makes_changes_and_shows(site: Site) -> None:
