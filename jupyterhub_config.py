@@ -42,11 +42,12 @@ c.JupyterHub.subdomain_host = public_url
 c.JupyterHub.cookie_host_prefix_enabled = secure
 c.JupyterHub.allow_named_servers = True
 c.JupyterHub.default_url = service_public_url
-c.JupyterHub.template_paths = [str(here / "coyotelab_service" / "templates" / "hub")]
+templates = here / "coyotelab_service" / "templates"
+c.JupyterHub.template_paths = [str(templates / "hub"), str(templates / "shared")]
 c.JupyterHub.jinja_environment_options = {
     "extensions": ["coyotelab_service.hub_texts.ReaderLanguage"]
 }
-c.JupyterHub.template_vars = {"courses_url": service_public_url}
+c.JupyterHub.template_vars = {"courses_url": service_public_url, "cookie_domain": public_host}
 c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 0}  # the course page shows the progress
 c.JupyterHub.log_level = os.environ.get("COYOTELAB_LOG_LEVEL", "INFO")
 

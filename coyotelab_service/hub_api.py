@@ -12,6 +12,7 @@ from urllib.parse import quote
 import aiohttp
 
 from .errors import Unavailable
+from .i18n import mark
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ class HubError(Unavailable):
 class HubUnavailable(Unavailable):
     """The Hub does not answer, or not in time, or not like a Hub."""
 
-    message = "The Hub does not answer at the moment. Please try again in a minute."
+    message = mark("The Hub does not answer at the moment. Please try again in a minute.")
 
 
 @dataclass(frozen=True)

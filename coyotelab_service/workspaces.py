@@ -18,6 +18,7 @@ from .archive import read_archive
 from .database import Database
 from .errors import Conflict, NotFound, StartFailed, StopFailed, Unavailable
 from .hub_api import HubApi, HubError, ProgressEvent, Server
+from .i18n import mark as _
 from .rules import Action
 from .site import Site
 
@@ -96,7 +97,7 @@ class CourseWorkspaces:
         place = await self._find(person, slug, username, Action.OPEN)
         server = await self._hub.get_server(username, slug)
         if server and server.pending == "stop":
-            yield ProgressEvent(0, "Waiting for your machine to stop first")
+            yield ProgressEvent(0, _("Waiting for your machine to stop first"))
             await self._wait_until_stopped(username, slug)
             await self._hub.start(username, slug, place.course.name)
         try:
@@ -234,7 +235,7 @@ class CourseWorkspaces:
     @contextmanager
     def _only_once(self, workspace: str) -> Iterator[None]:
         if workspace in self._resetting:
-            raise Conflict("This workspace is being reset already.")
+            raise Conflict(_("This workspace is being reset already."))
         self._resetting.add(workspace)
         try:
             yield

@@ -161,6 +161,7 @@ class PageHandler(Handler):
                 language=i18n.get_language(),
                 languages=i18n.find_names(),
                 cookie_domain=self.services.cookie_domain,
+                has_campus=self.services.site.campus_login,
                 back=self.request.uri if self.request.method == "GET" else self.services.prefix,
                 prefix=self.services.prefix,
                 hub_url=self.services.hub_url,

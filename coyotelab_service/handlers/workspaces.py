@@ -8,6 +8,8 @@ from tornado.iostream import StreamClosedError
 from .. import courses
 from ..access import find_place
 from ..errors import ServiceError
+from ..hub_api import ProgressEvent
+from ..i18n import gettext
 from ..rules import Action
 from ..workspaces import WorkspaceView
 from .base import PageHandler
@@ -44,13 +46,16 @@ class ProgressStream(PageHandler):
         self.set_header("X-Accel-Buffering", "no")
         try:
             if first:
-                await self._send(asdict(first))
+                await self._tell(first)
             async for event in events:
-                await self._send(asdict(event))
+                await self._tell(event)
         except StreamClosedError:
             pass
         except ServiceError as error:
             await self._send({"failed": True, "message": error.tell()})
+
+    async def _tell(self, event: ProgressEvent) -> None:
+        await self._send(asdict(event) | {"message": gettext(event.message)})
 
     async def _send(self, event: dict[str, object]) -> None:
         self.write(f"data: {json.dumps(event)}\n\n")

@@ -31,6 +31,7 @@ PAGE_ROWS: list[Row] = [
     ("GET", "", None, EVERYBODY),
     ("GET", "states", None, EVERYBODY),
     ("GET", "account/password", None, EVERYBODY),
+    ("GET", "states", None, EVERYBODY),
     ("GET", "account/tokens", None, EVERYBODY),
     ("POST", "account/tokens", {"days": "7"}, EVERYBODY),
     ("GET", "admin", None, {ADMIN}),

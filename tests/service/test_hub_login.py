@@ -51,7 +51,7 @@ c.JupyterHub.bind_url = "http://127.0.0.1:{port}"
 c.JupyterHub.spawner_class = "simple"
 c.JupyterHub.db_url = "sqlite:///hub.sqlite"
 c.JupyterHub.default_url = "/hub/token"
-c.JupyterHub.template_paths = [{templates!r}]
+c.JupyterHub.template_paths = ["{templates}/hub", "{templates}/shared"]
 c.JupyterHub.jinja_environment_options = {{
     "extensions": ["coyotelab_service.hub_texts.ReaderLanguage"]}}
 c.JupyterHub.authenticator_class = "coyotelab_service.authenticator.CoyoteAuthenticator"
@@ -79,7 +79,7 @@ def hub(accounts_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         CONFIG.format(
             port=port,
             database=accounts_url,
-            templates=str(CHECKOUT / "coyotelab_service" / "templates" / "hub"),
+            templates=str(CHECKOUT / "coyotelab_service" / "templates"),
             token=TOKEN,
         )
     )
