@@ -19,7 +19,9 @@ PASSWORD_BYTES = 72  # what bcrypt reads; it refuses more rather than ignoring t
 # Fit for a host name, a path segment and a Linux account alike, whatever is built from it.
 USERNAME = re.compile(r"[a-z](?:[a-z0-9._-]{0,61}[a-z0-9])?")
 # Words that stand where a user name may stand in the service's own addresses.
-RESERVED = frozenset({"archive", "download", "progress", "reset", "restart", "start", "stop"})
+RESERVED = frozenset(
+    {"archive", "download", "new", "progress", "reset", "restart", "start", "stop"}
+)
 
 USERNAME_RULE = _(
     "A user name begins with a letter, ends with a letter or digit, has at most 63 characters,"

@@ -14,6 +14,7 @@ from traitlets import Float, Unicode, default
 from traitlets.config import Application
 
 from coyotelab_spawner.lxd import Connection
+from coyotelab_spawner.meters import Meters
 from coyotelab_spawner.workspaces import Workspaces
 
 from .database import SchemaOutdated, get_database
@@ -24,6 +25,7 @@ from .pages import make_templates
 from .preparation import Preparation
 from .reconciler import Reconciler
 from .routes import STATIC, make_routes
+from .running import RunningWorkspaces
 from .services import Services
 from .site import Site
 from .workspaces import CourseWorkspaces
@@ -127,10 +129,8 @@ class ServiceApp(Application):
             os.environ["JUPYTERHUB_API_TOKEN"],
             os.environ.get("JUPYTERHUB_HOST", ""),
         )
-        lxd = Workspaces(
-            Connection(self.lxd_url, self.lxd_project, Path(self.lxd_credentials)),
-            self.lxd_profile,
-        )
+        connection = Connection(self.lxd_url, self.lxd_project, Path(self.lxd_credentials))
+        lxd, meters = Workspaces(connection, self.lxd_profile), Meters(connection, self.lxd_profile)
         site = Site(parent=self)
         self.idle = Idle(database, hub, site)
         workspaces = CourseWorkspaces(database, hub, lxd, site, self.proxy_url)
@@ -140,6 +140,7 @@ class ServiceApp(Application):
             hub=hub,
             workspaces=workspaces,
             reconciler=Reconciler(database, hub, workspaces, self.preparation, lxd, site),
+            running=RunningWorkspaces(database, meters, site),
             site=site,
             templates=make_templates(),
             prefix=os.environ["JUPYTERHUB_SERVICE_PREFIX"],

@@ -92,6 +92,11 @@ class HubApi:
         if self._session:
             await self._session.close()
 
+    async def get_version(self) -> str:
+        """Return the Hub's version; the cheapest thing it can be asked."""
+        _, model = await self._ask("GET", "/")
+        return str(model["version"])
+
     async def ensure_user(self, username: str) -> None:
         """Make sure the Hub knows the user."""
         await self._ask("POST", f"/users/{_path(username)}", fine={409})

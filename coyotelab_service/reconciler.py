@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -48,6 +48,7 @@ class Reconciler:
         self._lxd = lxd
         self._site = site
         self._strays: set[str] = set()
+        self.done_at: datetime | None = None  # when everything was last looked at
 
     async def run(self, seconds: float) -> None:
         """Reconcile now and then every so many seconds, for ever."""
@@ -81,6 +82,20 @@ class Reconciler:
             await self._sweep()
         except LXDError as error:
             log.warning("LXD is looked after in the next minute: %s", error.detail)
+        self.done_at = utc_now()
+
+    async def enforce_person(self, username: str) -> None:
+        """Make the present rules count for one person at once, after a change of their account."""
+        for visit in await self._database.run(visits.find_open):
+            with _one_of_many(f"{visit.owner}/{visit.slug}"):
+                if username in (visit.visitor, visit.owner) and not visit.allowed:
+                    await self._end(visit, "no longer allowed")
+        with _one_of_many(username):
+            for server in (await self._hub.list_servers()).values():
+                with _one_of_many(f"{server.username}/{server.name}"):
+                    if server.username == username:
+                        await self._stop_if_forbidden(server)
+        self._preparation.wake()
 
     def expect_newcomers(self) -> None:
         """Say that somebody new may open a machine, so that it is made ahead."""

@@ -12,6 +12,7 @@ from .database import Database, ping
 from .hub_api import HubApi
 from .intake import Intake
 from .reconciler import Reconciler
+from .running import RunningWorkspaces
 from .site import Site
 from .workspaces import CourseWorkspaces
 
@@ -33,6 +34,7 @@ class Services:
     hub: HubApi
     workspaces: CourseWorkspaces
     reconciler: Reconciler
+    running: RunningWorkspaces
     site: Site
     templates: jinja2.Environment
     prefix: str

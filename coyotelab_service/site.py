@@ -60,6 +60,14 @@ class Site(Configurable):
     def _default_campus_login(self) -> bool:
         return bool(self.config["CoyoteAuthenticator"].get("campus_logins"))
 
+    def describe(self) -> list[tuple[str, object, str]]:
+        """Return each setting: its name in jupyterhub_config.py, its value, what it does."""
+        traits = sorted(self.class_own_traits(config=True).items())
+        return [
+            (f"Site.{name}", getattr(self, name), " ".join(trait.help.split()))
+            for name, trait in traits
+        ]
+
     def get_limits(self, course: Course) -> Limits:
         """Return what one workspace of the course may use; ceilings hold for old values too."""
         return Limits(

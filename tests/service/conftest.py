@@ -21,9 +21,11 @@ from coyotelab_service.app import MAX_BODY, ServiceApp
 from coyotelab_service.database import Database, upgrade
 from coyotelab_service.preparation import Preparation
 from coyotelab_service.reconciler import Reconciler
+from coyotelab_service.running import RunningWorkspaces
 from coyotelab_service.services import Services
 from coyotelab_service.workspaces import CourseWorkspaces
 from coyotelab_spawner.errors import LXDError
+from coyotelab_spawner.meters import Health, Usage
 from coyotelab_spawner.spec import Workspace, WorkspaceSpec, WorkspaceState
 
 from .databases import Databases, open_databases
@@ -98,6 +100,16 @@ class FakeLXD:
     gate: asyncio.Event | None = None
     unfinished: list[str] = field(default_factory=list)
     running: list[str] = field(default_factory=list)
+    usage: dict[str, Usage] = field(default_factory=dict)
+    health: Health = field(default_factory=lambda: Health("lxd 5.0.2", 2**30, 2**35))
+
+    async def list_usage(self) -> dict[str, Usage]:
+        self._fail(after=False)
+        return dict(self.usage)
+
+    async def get_health(self) -> Health:
+        self._fail(after=False)
+        return self.health
 
     async def list_states(self) -> dict[str, WorkspaceState]:
         return dict.fromkeys(self.running, WorkspaceState.RUNNING)
@@ -304,7 +316,13 @@ async def site(
         lxd,  # type: ignore[arg-type]
         services.site,
     )
-    services = replace(services, database=database, workspaces=workspaces, reconciler=reconciler)
+    services = replace(
+        services,
+        database=database,
+        workspaces=workspaces,
+        reconciler=reconciler,
+        running=RunningWorkspaces(database, lxd, services.site),  # type: ignore[arg-type]
+    )
     socket, port = bind_unused_port()
     server = HTTPServer(app.make_application(services), xheaders=True, max_body_size=MAX_BODY)
     server.add_socket(socket)

@@ -271,8 +271,14 @@ class Archive(Base):
         self.write(server.archive[half:])
 
 
+class Root(Base):
+    def get(self) -> None:
+        self.write({"version": "6.1.1"})
+
+
 NAME = "([^/]+)"
 ROUTES: list[Any] = [
+    ("/hub/api/", Root),
     ("/hub/api/user", Identity),
     ("/hub/api/oauth2/authorize", Authorize),
     ("/hub/api/oauth2/token", OAuthToken),
