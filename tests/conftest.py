@@ -105,7 +105,7 @@ async def spec(
     clones = Clones(instances, machine["profile"])
     for record in await instances.list_all():
         ours = record["config"].get(keys.UUID) == uuid
-        if record["name"].startswith(name) or ours:
+        if record["name"].startswith((name, "new-")) or ours:
             await clones.discard(record["name"])
 
 
@@ -116,6 +116,11 @@ def site(test_state: Path, machine: dict[str, Any], swept: None) -> Iterator[Sit
     running.start()
     yield running
     running.stop()
+
+
+async def sh(instances: Instances, name: str, script: str) -> int:
+    """Run a script as root in a running instance; return its exit status."""
+    return await instances.run(name, keys.exec_body(["/bin/sh", "-c", script], {}), 30)
 
 
 def renewed(spec: WorkspaceSpec) -> WorkspaceSpec:
