@@ -5,6 +5,7 @@ from datetime import date
 
 from .. import courses, enrollments, visits
 from ..access import may_on_site
+from ..kept import list_kept
 from ..log import get_news
 from ..prose import render
 from ..rules import Action
@@ -35,12 +36,13 @@ class CoursePage(PageHandler):
     async def get(self, slug: str) -> None:
         """Show the course."""
         course = await self.services.run(courses.get_course, self.person, slug)
-        workspace, visitors, news = None, [], None
+        workspace, visitors, kept, news = None, [], [], None
         if course.teaching or course.attending:
             username = self.person.username
             workspace = await self.services.workspaces.get(self.person, slug, username)
             visitors = await self.services.run(visits.list_recent, slug, username)
             news = await self.services.run(get_news, self.person, slug, self.services.site)
+            kept = await self.services.run(list_kept, slug, username)
         self.write_page(
             "course.html",
             course=course,
@@ -48,6 +50,7 @@ class CoursePage(PageHandler):
             workspace=workspace,
             visitors=visitors,
             news=news,
+            kept=kept,
         )
 
 
