@@ -130,7 +130,7 @@ def forget(session: Session, expired: Expired, *, deleted: bool) -> None:
     session.delete(row)
 
 
-def _select_kept() -> Select[tuple[KeptMachine]]:
+def _select_kept() -> Select[KeptMachine]:
     return (
         select(KeptMachine)
         .join(KeptMachine.machine)
