@@ -25,6 +25,7 @@ from .site import Site
 log = logging.getLogger(__name__)
 
 AT_ONCE = 5  # kept machines that are deleted in one round
+AT_WORK = _("This workspace is just being reset. Please try again in a minute.")
 UNCHANGED = _("{reason} Nothing was changed: your machine is as it was.")
 UNKNOWN = _("{reason} Your machine will be put in order as soon as the machine room answers.")
 
@@ -102,6 +103,14 @@ class Resets:
     def is_busy(self, spec: WorkspaceSpec) -> bool:
         """Tell whether somebody waits for this workspace's reset or undo right now."""
         return f"{spec.user}/{spec.course}" in self._busy
+
+    def ensure_quiet(self, username: str, slug: str) -> None:
+        """Raise Conflict while somebody waits for this workspace's reset or undo.
+
+        A machine that is started meanwhile would be stopped again under whoever is in it.
+        """
+        if f"{username}/{slug}" in self._busy:
+            raise Conflict(AT_WORK)
 
     async def settle(self) -> list[str]:
         """Finish what nobody waits for any more; return the uuids that are still to come."""
@@ -181,7 +190,7 @@ class Resets:
     @contextmanager
     def _only_once(self, workspace: str) -> Iterator[None]:
         if workspace in self._busy:
-            raise Conflict(_("This workspace is being reset already."))
+            raise Conflict(AT_WORK)
         self._busy.add(workspace)
         try:
             yield

@@ -73,13 +73,14 @@ class CourseWorkspaces:
 
         Raises:
             NotFound: this person may not.
+            Conflict: it is just being reset.
         """
         visiting = person.username != username
         noted = "" if visiting else "open"  # a visit has its own row
         place = await self._find(person, slug, username, Action.OPEN, noted)
         if visiting:
             await self._database.run(visits.begin, person, place)
-        await self._hub.start(username, slug, place.course.name)
+        await self._start(place)
         if visiting:
             await self._hub.ensure_user(person.username)
             await self._hub.grant_share(username, slug, person.username)
@@ -103,7 +104,7 @@ class CourseWorkspaces:
         if server and server.pending == "stop":
             yield ProgressEvent(0, "Waiting for your machine to stop first")
             await self._wait_until_stopped(username, slug)
-            await self._hub.start(username, slug, place.course.name)
+            await self._start(place)
         try:
             async for event in self._hub.follow(username, slug):
                 yield event
@@ -119,7 +120,7 @@ class CourseWorkspaces:
     async def start(self, person: Person, slug: str, username: str) -> WorkspaceView:
         """Begin to start a workspace, without letting anybody in. Raises NotFound."""
         place = await self._find(person, slug, username, Action.START, "start")
-        await self._hub.start(username, slug, place.course.name)
+        await self._start(place)
         return _view(slug, username, await self._hub.get_server(username, slug))
 
     async def stop(self, person: Person, slug: str, username: str) -> WorkspaceView:
@@ -132,7 +133,7 @@ class CourseWorkspaces:
         """Stop a workspace and begin to start it again. Raises NotFound, StopFailed."""
         place = await self._find(person, slug, username, Action.RESTART, "restart")
         await self._stop(username, slug)
-        await self._hub.start(username, slug, place.course.name)
+        await self._start(place)
         return _view(slug, username, await self._hub.get_server(username, slug))
 
     @asynccontextmanager
@@ -146,7 +147,7 @@ class CourseWorkspaces:
             StartFailed, ArchiveBroken: also in the middle; then it is no ZIP.
         """
         place = await self._find(person, slug, username, Action.DOWNLOAD, "download")
-        await self._hub.start(username, slug, place.course.name)
+        await self._start(place)
         server = await self._wait(username, slug, STARTING, lambda server: server.ready)
         # The workspace is its owner's to rewrite, so this is all that anybody gets from it.
         scope = f"access:servers!server={username}/{slug}"
@@ -169,6 +170,11 @@ class CourseWorkspaces:
             return place
 
         return await self._database.run(work)
+
+    async def _start(self, place: Place) -> None:
+        username, course = place.owner.username, place.course
+        self.resets.ensure_quiet(username, course.slug)
+        await self._hub.start(username, course.slug, course.name)
 
     async def _stop(self, username: str, slug: str) -> None:
         await self._hub.stop(username, slug)

@@ -262,8 +262,10 @@ async def test_two_at_once_are_one(site: Site) -> None:
     first = asyncio.create_task(site.api("POST", f"{API}/reset", "student1"))
     await asyncio.sleep(0.2)
     await site.services.reconciler.run_once()
-    for what in ("reset", "undo"):
+    for what in ("reset", "undo", "start", "restart"):
         assert (await site.api("POST", f"{API}/{what}", "student1")).status == 409
+    assert (await site.browser("student1").get("workspaces/cs101/student1")).status == 409
+    assert not site.hub.servers
     site.lxd.gate.set()
     assert (await first).status == 200
 
