@@ -79,7 +79,8 @@ class Homes:
             raise TimedOut(error.detail, TOO_SLOW) from error
         finally:
             with contextlib.suppress(LXDError):
-                await self._instances.stop(source)
+                # It may still be booting, and would take its time to listen. Like a power cut.
+                await self._instances.stop(source, force=True)
         await self._instances.stop(target, force=True)
         if written:
             raise OperationFailed(f"{source} to {target}: tar ended {read}, {written}", NOT_WRITTEN)

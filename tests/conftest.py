@@ -105,7 +105,7 @@ async def spec(
     clones = Clones(instances, machine["profile"])
     for record in await instances.list_all():
         ours = record["config"].get(keys.UUID) == uuid
-        if record["name"].startswith((name, "new-")) or ours:
+        if record["name"].startswith(name) or ours:
             await clones.discard(record["name"])
 
 

@@ -14,6 +14,7 @@ from .client import SUCCESS, UNFINISHED
 
 REPLY_DEADLINE = 15.0  # seconds LXD has to answer one request
 MESSAGE = 1024 * 1024  # bytes of the largest message LXD may send; it sends 128 KiB
+CUT_OFF = -1  # status of a command that nobody has listened to until its end
 INPUT, OUTPUT, ERRORS, CONTROL = "0", "1", "2", "control"
 
 
@@ -52,8 +53,7 @@ class Streams:
             ):
                 await reader.start(source, made)
                 await writer.start(target, taken)
-                await writer.feed(reader.read())
-                return await reader.wait(), await writer.wait()
+                return await _pass_on(reader, writer)
         except TimeoutError as error:
             raise TimedOut(f"{source} to {target}: not done after {deadline:.0f} s") from error
         except (aiohttp.ClientError, OSError) as error:
@@ -156,6 +156,20 @@ class _Command:
         if answer.get("type") == "error":
             raise OperationFailed(f"{method} {path}: {answer.get('error')}")
         return answer
+
+
+async def _pass_on(reader: _Command, writer: _Command) -> tuple[int, int]:
+    feeding = asyncio.create_task(writer.feed(reader.read()))
+    waiting = asyncio.create_task(writer.wait())
+    try:
+        await asyncio.wait({feeding, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if not feeding.done() and (status := await waiting):
+            return CUT_OFF, status  # such as a disk that is full; the rest is of no use
+        await feeding
+        return await reader.wait(), await waiting
+    finally:
+        feeding.cancel()
+        waiting.cancel()
 
 
 async def _drain(socket: aiohttp.ClientWebSocketResponse) -> None:
