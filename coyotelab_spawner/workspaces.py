@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 
 from . import instance_config as keys
 from .clones import Clones, address_of
-from .errors import Foreign, Missing
+from .errors import Foreign, LXDError, Missing
 from .homes import Homes
 from .kept import KeptMachines
 from .lxd import Connection
