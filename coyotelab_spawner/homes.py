@@ -7,7 +7,7 @@ import logging
 from . import instance_config as keys
 from .errors import LXDError, OperationFailed, TimedOut
 from .lxd.instances import Instances
-from .lxd.streams import Streams
+from .lxd.streams import CUT_OFF, Streams
 
 DEADLINE = 140.0  # seconds; whoever waits in a browser is given up on after 180
 NOT_READ = (
@@ -33,7 +33,17 @@ tar --create --numeric-owner --sparse --acls --xattrs --one-file-system --direct
 WRITE = r"""
 set -u
 new=/home.coyotelab spare=/home.coyotelab-spare
-fail() { rm -rf "$new" "$spare"; sync; exit 9; }
+fail() {
+    rm -rf "$new"
+    for again in 1 2 3 4 5 6 7 8 9 10 11 12; do  # the quota notices after a while
+        rm -f "$spare"
+        sync -f /
+        head -c 4194304 /dev/zero > "$spare" && sync -f / && break
+        sleep 0.5
+    done
+    rm -rf "$spare"
+    exit 9
+}
 rm -rf "$new" "$spare" && mkdir "$new" && fallocate --length 33554432 "$spare" || fail
 tar --extract --numeric-owner --same-owner --preserve-permissions --acls --xattrs \
     --directory="$new" || fail
@@ -82,10 +92,11 @@ class Homes:
                 # It may still be booting, and would take its time to listen. Like a power cut.
                 await self._instances.stop(source, force=True)
         await self._instances.stop(target, force=True)
-        if written:
-            raise OperationFailed(f"{source} to {target}: tar ended {read}, {written}", NOT_WRITTEN)
-        if read:
-            raise OperationFailed(f"{source} to {target}: tar ended {read}, {written}", NOT_READ)
+        detail = f"{source} to {target}: tar ended {read}, {written}"
+        if read not in (0, CUT_OFF):
+            raise OperationFailed(detail, NOT_READ)
+        if read or written:
+            raise OperationFailed(detail, NOT_WRITTEN)
 
 
 def _shell(script: str) -> dict[str, object]:
