@@ -47,8 +47,24 @@ _OPERATIONS = [
             status,
             "Workspace",
         )
-        for action, status in (("start", 202), ("stop", 200), ("restart", 202), ("reset", 200))
+        for action, status in (("start", 202), ("stop", 200), ("restart", 202))
     ],
+    (
+        "post",
+        "/courses/{slug}/workspaces/{username}/reset",
+        "Reset a workspace",
+        "Reset",
+        200,
+        "Workspace",
+    ),
+    (
+        "post",
+        "/courses/{slug}/workspaces/{username}/undo",
+        "Undo the last reset of a workspace",
+        None,
+        200,
+        "Workspace",
+    ),
     (
         "get",
         "/courses/{slug}/workspaces/{username}/archive",
@@ -162,8 +178,10 @@ _SCHEMAS = {
         course=_TEXT,
         username=_TEXT,
         state={"enum": ["stopped", "starting", "running", "stopping"]},
+        outdated={"type": "boolean", "description": "The course has another base now."},
         url={"type": "string", "description": "The page that opens it."},
     ),
+    "Reset": _object(keep_home={"type": "boolean"}),
     "Problem": {
         "type": "object",
         "required": ["title", "status", "detail"],
@@ -216,7 +234,7 @@ def _operation(
         other, schema = _OTHERWISE[method, path]
         operation["responses"][str(other)] = {"description": "Done", "content": _content(schema)}
     if body:
-        operation["requestBody"] = {"required": True, "content": _content(body)}
+        operation["requestBody"] = {"required": body != "Reset", "content": _content(body)}
     if path in _PUBLIC:
         operation["security"] = []
     return operation

@@ -75,11 +75,12 @@ class Reconciler:
         for server in servers.values():
             with _one_of_many(f"{server.username}/{server.name}"):
                 await self._stop_if_forbidden(server)
-        for reset in await self._database.run(machines.find_resets, self._site):
-            await self._settle(reset)
+        resets = self._workspaces.resets
+        awaited = await resets.settle()
         try:
             await self._stop_strays(servers)
-            await self._sweep()
+            await self._sweep(awaited)
+            await resets.look_after_kept()
         except LXDError as error:
             log.warning("LXD is looked after in the next minute: %s", error.detail)
         self.done_at = utc_now()
@@ -133,14 +134,6 @@ class Reconciler:
             await self._hub.stop(server.username, server.name)
             log.info("Stopped %s/%s: not allowed any more", server.username, server.name)
 
-    async def _settle(self, reset: machines.Reset) -> None:
-        if self._workspaces.is_resetting(reset.new):
-            return
-        try:
-            await self._workspaces.settle(reset)
-        except LXDError as error:
-            log.warning("The reset of %s is not settled: %s", reset.new.name, error.detail)
-
     async def _stop_strays(self, servers: Collection[tuple[str, str]]) -> None:
         """Stop machines that run while the Hub has no server for them, seen so twice.
 
@@ -151,7 +144,7 @@ class Reconciler:
         strays = {
             spec.name: spec
             for spec in await self._database.run(machines.find_specs, self._site, running)
-            if (spec.user, spec.course) not in servers and not self._workspaces.is_resetting(spec)
+            if (spec.user, spec.course) not in servers and not self._workspaces.resets.is_busy(spec)
         }
         for spec in strays.values():
             if spec.name in self._strays:
@@ -161,8 +154,8 @@ class Reconciler:
                     log.info("Stopped %s, which the Hub did not know to run", spec.name)
         self._strays = set(strays)
 
-    async def _sweep(self) -> None:
-        for name in await self._lxd.sweep():
+    async def _sweep(self, awaited: Collection[str]) -> None:
+        for name in await self._lxd.sweep(spare=awaited):
             log.info("Deleted %s, a clone that was never finished", name)
 
 

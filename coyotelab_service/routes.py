@@ -52,6 +52,7 @@ PAGES: dict[str, type[RequestHandler]] = {
     f"{WORKSPACE}/progress": workspaces.ProgressStream,
     f"{WORKSPACE}/restart": workspaces.RestartPage,
     f"{WORKSPACE}/reset": workspaces.ResetPage,
+    f"{WORKSPACE}/undo": workspaces.UndoPage,
     WORKSPACE: workspaces.OpenPage,
     "account/password": account.PasswordPage,
     "account/tokens": account.TokensPage,
@@ -78,7 +79,9 @@ API: dict[str, type[RequestHandler]] = {
     f"api/courses/{NAME}/enrollments/{NAME}": roster_api.EnrollmentApi,
     f"api/courses/{NAME}/workspaces": api.WorkspacesApi,
     PLACE: api.WorkspaceApi,
-    f"{PLACE}/(start|stop|restart|reset)": api.WorkspaceActionApi,
+    f"{PLACE}/(start|stop|restart)": api.WorkspaceActionApi,
+    f"{PLACE}/reset": api.ResetApi,
+    f"{PLACE}/undo": api.UndoApi,
     f"{PLACE}/archive": downloads.ArchiveApi,
     "api(?:/.*)?": api.MissingApi,
 }

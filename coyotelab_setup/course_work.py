@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from coyotelab_service import administration, courses
+from coyotelab_service import administration, courses, roster
 from coyotelab_service.access import Person
 from coyotelab_service.administration import CourseRow
 from coyotelab_service.site import Site
@@ -22,7 +22,7 @@ def list_all(session: Session, person: Person, site: Site, text: str) -> list[JS
 
 def export(session: Session, person: Person, site: Site, slug: str) -> JSON:
     """Return one course with everybody who is or was in it."""
-    students = courses.list_students(session, person, slug)
+    students = roster.list_students(session, person, slug, roster.Query())
     course = courses.get_course(session, person, slug)
     return {
         "slug": course.slug,

@@ -4,15 +4,18 @@ import asyncio
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
 from pathlib import PurePosixPath
 
 from . import instance_config as keys
 from .clones import Clones, address_of
 from .errors import Foreign, LXDError, Missing
+from .homes import Homes
+from .kept import KeptMachines
 from .lxd import Connection
 from .lxd.instances import Instance, Instances
+from .lxd.streams import Streams
 from .spec import Workspace, WorkspaceSpec, WorkspaceState
 
 Report = Callable[[str], None]
@@ -23,6 +26,7 @@ STATES = {
 }
 # Where `workspace-start` looks.
 ENVIRONMENT_FILE = PurePosixPath("/var/lib/coyotelab/environment.json")
+KEPT_GONE = "The machine from before the reset is gone from the machine room. Nothing was changed."
 LAUNCH_DEADLINE = 20.0  # seconds the launcher inside has to hand over to the server
 SPARE = 256 * 1024**2  # bytes that stay free on a disk that is made smaller
 
@@ -39,6 +43,8 @@ class Workspaces:
     def __init__(self, connection: Connection, profile: str = "coyotelab") -> None:
         self._instances = Instances(connection)
         self._clones = Clones(self._instances, profile)
+        self._homes = Homes(self._instances, Streams(connection))
+        self.kept = KeptMachines(self._instances, self._clones)
         self._locks: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def get_state(self, spec: WorkspaceSpec) -> WorkspaceState:
@@ -73,6 +79,9 @@ class Workspaces:
         self, spec: WorkspaceSpec, report: Report | None = None, boot: bool = False
     ) -> Instance:
         record = await self._instances.get(spec.name)
+        if record is None and spec.former:
+            await self.kept.fill_place(spec)
+            record = await self._instances.get(spec.name)
         if record is None:
             if spec.created:
                 raise Missing(f"{spec.name} ({spec.uuid}) is not in LXD")
@@ -82,6 +91,9 @@ class Workspaces:
             record = await self._instances.get(spec.name) or {}
         if _state(record, spec) in (WorkspaceState.FOREIGN, WorkspaceState.MISSING):
             raise Foreign(f"{spec.name} exists without the uuid {spec.uuid}")
+        if record["config"].get(keys.KIND) == "kept":  # an undo was cut short here
+            await self.kept.revive(spec.name)
+            record = await self._instances.get(spec.name) or record
         return record
 
     async def prepare(self, spec: WorkspaceSpec) -> Workspace:
@@ -167,7 +179,7 @@ class Workspaces:
             if state in (WorkspaceState.RUNNING, WorkspaceState.FROZEN):
                 await self._instances.stop(spec.name)
 
-    async def reset(self, old: WorkspaceSpec, new: WorkspaceSpec) -> str:
+    async def reset(self, old: WorkspaceSpec, new: WorkspaceSpec, keep_home: bool = False) -> None:
         """Put a clone of `new.base` in the place of `old`, which is kept under another name.
 
         The clone is complete before anything is moved. When this is cut short between the two
@@ -175,30 +187,61 @@ class Workspaces:
 
         Args:
             old: the workspace as it is; stopped by the caller.
-            new: the same name, another uuid.
-
-        Returns:
-            Name of the kept instance, "" when there was none to keep.
+            new: the same name, another uuid, `former` the old one.
+            keep_home: copy /home from `old`, which is started for that.
 
         Raises:
             Foreign: an instance of that name is neither `old` nor `new`.
-            LXDError: LXD could not; the old workspace is still in its place.
+            LXDError: LXD could not; the old workspace is still in its place, unless LXD failed
+                between the renames.
         """
         async with self._locks[old.name]:
-            record = await self._instances.get(old.name)
-            if record is None or record["config"].get(keys.UUID) == new.uuid:
+            if not await self._is_there(old, new):
                 await self.ensure_created(new)
-                return ""
-            if _state(record, old) is WorkspaceState.FOREIGN:
-                raise Foreign(f"{old.name} exists without the uuid {old.uuid}")
+                return
             pending = await self._clones.make(new)
             try:
-                kept = await self._clones.keep(old, record["config"][keys.UUID])
-            except LXDError:  # somebody has started it meanwhile
-                await self._clones.discard(pending)
+                if keep_home:
+                    await self._homes.copy(old.name, pending)
+                await self._instances.configure(pending, {keys.READY: "true"})
+                await self.kept.put_aside(old)
+            except BaseException:  # such as somebody who has started it meanwhile
+                await self._clones.discard_quietly(pending)
                 raise
-            await self._clones.publish(pending, new)
-            return kept
+            await self._clones.take_name(pending, new)
+
+    async def undo(self, old: WorkspaceSpec, new: WorkspaceSpec) -> None:
+        """Put the kept instance of `new` in the place of `old`, which is kept in its turn.
+
+        When this is cut short, `ensure_created(new)` finishes it.
+
+        Args:
+            old: the workspace as it is; stopped by the caller.
+            new: the same name, the kept instance's uuid, `former` the old one.
+
+        Raises:
+            Foreign: an instance of that name is neither `old` nor `new`.
+            Missing: there is no such kept instance.
+            LXDError: as `reset`.
+        """
+        async with self._locks[old.name]:
+            if await self._is_there(old, new):
+                await self._ensure_kept(new)
+                await self.kept.put_aside(old)
+            elif await self._instances.get(new.name) is None:
+                await self._ensure_kept(new)
+            await self.ensure_created(new)
+
+    async def _ensure_kept(self, spec: WorkspaceSpec) -> None:
+        if await self.kept.find(spec) is None:
+            raise Missing(f"{spec.name}: no kept instance has the uuid {spec.uuid}", KEPT_GONE)
+
+    async def _is_there(self, old: WorkspaceSpec, new: WorkspaceSpec) -> bool:
+        """Tell whether `old` is in its place, and not `new` or nothing; raises Foreign."""
+        record = await self._instances.get(old.name)
+        if record and record["config"].get(keys.UUID) not in (old.uuid, new.uuid):
+            raise Foreign(f"{old.name} exists without the uuid {old.uuid}")
+        return record is not None and record["config"][keys.UUID] == old.uuid
 
     async def remove(self, spec: WorkspaceSpec) -> None:
         """Stop and delete the workspace for good; missing is fine, a foreign one is left alone."""
@@ -207,9 +250,15 @@ class Workspaces:
             if state not in (WorkspaceState.MISSING, WorkspaceState.FOREIGN):
                 await self._clones.discard(spec.name)
 
-    async def sweep(self, older_than: timedelta = timedelta(minutes=15)) -> list[str]:
-        """Delete clones left by a process that was killed before it published them."""
-        return await self._clones.sweep(older_than)
+    async def sweep(
+        self, older_than: timedelta = timedelta(minutes=15), spare: Collection[str] = ()
+    ) -> list[str]:
+        """Delete clones left by a process that was killed before it published them.
+
+        Args:
+            spare: uuids whose reset has not come to its end.
+        """
+        return await self._clones.sweep(older_than, spare)
 
 
 def _workspace(record: Instance, spec: WorkspaceSpec) -> Workspace:

@@ -118,6 +118,11 @@ def site(test_state: Path, machine: dict[str, Any], swept: None) -> Iterator[Sit
     running.stop()
 
 
+async def sh(instances: Instances, name: str, script: str) -> int:
+    """Run a script as root in a running instance; return its exit status."""
+    return await instances.run(name, keys.exec_body(["/bin/sh", "-c", script], {}), 30)
+
+
 def renewed(spec: WorkspaceSpec) -> WorkspaceSpec:
     """The same workspace after a reset."""
     return replace(spec, uuid=str(uuid4()), former=spec.uuid)

@@ -97,6 +97,7 @@ class ApiHandler(Handler):
             "course": workspace.slug,
             "username": workspace.username,
             "state": workspace.state,
+            "outdated": workspace.outdated,
             "url": f"{base.rstrip('/')}/{page}",
         }
 
@@ -164,7 +165,27 @@ class WorkspaceActionApi(ApiHandler):
             "start": workspaces.start,
             "stop": workspaces.stop,
             "restart": workspaces.restart,
-            "reset": workspaces.reset,
         }[action]
         workspace = await act(self.person, slug, username)
         self.reply(self.show_workspace(workspace), 202 if workspace.state == "starting" else 200)
+
+
+class ResetApi(ApiHandler):
+    """Giving a workspace the course's base again."""
+
+    async def post(self, slug: str, username: str) -> None:
+        """Do it, and answer when it is done."""
+        keep_home = bool(self.request.body.strip()) and self.read("keep_home", bool)
+        workspaces = self.services.workspaces
+        await workspaces.resets.reset(self.person, slug, username, keep_home)
+        self.reply(self.show_workspace(await workspaces.get(self.person, slug, username)))
+
+
+class UndoApi(ApiHandler):
+    """Bringing back the machine from before the last reset."""
+
+    async def post(self, slug: str, username: str) -> None:
+        """Do it, and answer when it is done."""
+        workspaces = self.services.workspaces
+        await workspaces.resets.undo(self.person, slug, username)
+        self.reply(self.show_workspace(await workspaces.get(self.person, slug, username)))

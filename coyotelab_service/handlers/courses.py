@@ -3,8 +3,9 @@
 import asyncio
 from datetime import date
 
-from .. import courses, visits
+from .. import courses, machines, visits
 from ..access import may_on_site
+from ..kept import list_kept
 from ..log import get_news
 from ..pages import show_state
 from ..prose import render
@@ -28,6 +29,7 @@ class CoursesPage(PageHandler):
             others=[course for course in current if not (course.teaching or course.attending)],
             past=[course for course in found if course.is_over(today)],
             states=await find_own_states(services.hub, self.person, found),
+            updated=await services.run(machines.list_own_outdated, self.person.username),
             may_create=await services.run(
                 may_on_site, self.person, Action.CREATE_COURSE, services.site
             ),
@@ -52,12 +54,13 @@ class CoursePage(PageHandler):
     async def get(self, slug: str) -> None:
         """Show the course."""
         course = await self.services.run(courses.get_course, self.person, slug)
-        workspace, visitors, news = None, [], None
+        workspace, visitors, kept, news = None, [], [], None
         if course.teaching or course.attending:
             username = self.person.username
             workspace = await self.services.workspaces.get(self.person, slug, username)
             visitors = await self.services.run(visits.list_recent, slug, username)
             news = await self.services.run(get_news, self.person, slug, self.services.site)
+            kept = await self.services.run(list_kept, slug, username)
         self.write_page(
             "course.html",
             course=course,
@@ -65,4 +68,5 @@ class CoursePage(PageHandler):
             workspace=workspace,
             visitors=visitors,
             news=news,
+            kept=kept,
         )

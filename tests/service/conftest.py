@@ -4,8 +4,8 @@ import asyncio
 import itertools
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -24,8 +24,9 @@ from coyotelab_service.reconciler import Reconciler
 from coyotelab_service.running import RunningWorkspaces
 from coyotelab_service.services import Services
 from coyotelab_service.workspaces import CourseWorkspaces
-from coyotelab_spawner.errors import LXDError
+from coyotelab_spawner.errors import Foreign
 from coyotelab_spawner.meters import Health, Usage
+from coyotelab_spawner.naming import kept_name
 from coyotelab_spawner.spec import Workspace, WorkspaceSpec, WorkspaceState
 
 from .databases import Databases, open_databases
@@ -90,12 +91,19 @@ async def hub() -> AsyncIterator[FakeHub]:
     hub.http.stop()
 
 
+STEPS = ("make", "put aside", "publish")  # of a reset and, but for the first, of an undo
+
+
 @dataclass
 class FakeLXD:
-    """Holds instances by name with their uuid; `fault` is raised before or after the next move."""
+    """Holds instances by name with their uuid.
+
+    `fault` is raised once, before or after `fault_at`: one of STEPS, or "ask" for any other verb.
+    """
 
     instances: dict[str, str] = field(default_factory=dict)
-    fault: LXDError | None = None
+    fault: BaseException | None = None
+    fault_at: str = "make"
     fault_after: bool = False
     gate: asyncio.Event | None = None
     unfinished: list[str] = field(default_factory=list)
@@ -111,38 +119,91 @@ class FakeLXD:
         self._fail(after=False)
         return self.health
 
+    ready: set[str] = field(default_factory=set)  # uuids of clones that wait for their name
+    homes: list[tuple[str, str]] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+
+    @property
+    def kept(self) -> "FakeLXD":
+        return self
+
     async def list_states(self) -> dict[str, WorkspaceState]:
         return dict.fromkeys(self.running, WorkspaceState.RUNNING)
 
     async def stop(self, spec: WorkspaceSpec) -> None:
         self.running.remove(spec.name)
 
-    async def sweep(self) -> list[str]:
+    async def sweep(self, spare: Collection[str] = ()) -> list[str]:
         swept, self.unfinished = self.unfinished, []
+        self.ready &= set(spare)
         return swept
 
     async def prepare(self, spec: WorkspaceSpec) -> Workspace:
-        self._fail(after=False)
+        self._fail("make", after=False)
         uuid = self.instances.setdefault(spec.name, spec.uuid)
         return Workspace(spec.name, uuid, f"10.0.0.{len(self.instances)}", WorkspaceState.STOPPED)
 
-    async def get_state(self, spec: WorkspaceSpec) -> WorkspaceState:
-        uuid = self.instances.get(spec.name)
-        if uuid is None:
-            return WorkspaceState.MISSING
-        return WorkspaceState.STOPPED if uuid == spec.uuid else WorkspaceState.FOREIGN
+    async def ensure_created(self, spec: WorkspaceSpec) -> Workspace:
+        self._fail("ask", after=False)
+        if spec.name not in self.instances:
+            assert not spec.created
+            self._fill_place(spec)
+        uuid = self.instances[spec.name]
+        if uuid not in (spec.uuid, spec.former):
+            raise Foreign("not ours")
+        return Workspace(spec.name, uuid, "10.0.0.1", WorkspaceState.STOPPED)
 
-    async def reset(self, old: WorkspaceSpec, new: WorkspaceSpec) -> str:
+    async def reset(self, old: WorkspaceSpec, new: WorkspaceSpec, keep_home: bool = False) -> None:
         if self.gate:
             await self.gate.wait()
-        self._fail(after=False)
-        assert self.instances.get(old.name) in (None, old.uuid, new.uuid)
-        self.instances[new.name] = new.uuid
-        self._fail(after=True)
-        return f"{old.name}-kept"
+        with self._step("make"):
+            self.ready.add(new.uuid)
+            if keep_home:
+                self.homes.append((old.uuid, new.uuid))
+        self._swap(old, new)
 
-    def _fail(self, *, after: bool) -> None:
-        if self.fault and self.fault_after == after:
+    async def undo(self, old: WorkspaceSpec, new: WorkspaceSpec) -> None:
+        assert self.instances[kept_name(new.name, new.uuid)] == new.uuid
+        self._swap(old, new)
+
+    async def find(self, spec: WorkspaceSpec) -> dict[str, str] | None:
+        found = self.instances.get(kept_name(spec.name, spec.uuid)) == spec.uuid
+        return {"name": spec.name} if found else None
+
+    async def delete(self, name: str, uuid: str) -> bool:
+        self._fail("ask", after=False)
+        if self.instances.get(name, uuid) != uuid:
+            return False
+        self.instances.pop(name, None)
+        return True
+
+    async def review(self, known: Mapping[str, str]) -> list[str]:
+        return self.strangers
+
+    def _swap(self, old: WorkspaceSpec, new: WorkspaceSpec) -> None:
+        if old.name in self.instances:
+            with self._step("put aside"):
+                assert self.instances[old.name] == old.uuid
+                self.instances[kept_name(old.name, old.uuid)] = self.instances.pop(old.name)
+        with self._step("publish"):
+            self._fill_place(new)
+
+    def _fill_place(self, spec: WorkspaceSpec) -> None:
+        uuid = spec.uuid
+        if uuid in self.ready:
+            self.ready.remove(uuid)
+        elif self.instances.pop(kept_name(spec.name, uuid), "") == "":
+            uuid = self.instances.pop(kept_name(spec.name, spec.former), uuid)
+        self.instances[spec.name] = uuid
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        self._fail(name, after=False)
+        yield
+        self._fail(name, after=True)
+
+    def _fail(self, step: str, *, after: bool) -> None:
+        if self.fault and (step, after) == (self.fault_at, self.fault_after):
             fault, self.fault = self.fault, None
             raise fault
 

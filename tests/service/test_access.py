@@ -86,6 +86,8 @@ PAGE_ROWS: list[Row] = [
     ("POST", "workspaces/cs101/student1/restart", {}, OWNER_AND_TEACHER),
     ("GET", "workspaces/cs101/student1/reset", None, frozenset({STUDENT})),
     ("POST", "workspaces/cs101/student1/reset", {}, frozenset({STUDENT})),
+    ("GET", "workspaces/cs101/student1/undo", None, frozenset({STUDENT})),
+    ("POST", "workspaces/cs101/student1/undo", {}, frozenset({STUDENT})),
     # Without a name it is one's own.
     ("GET", "workspaces/cs101/download", None, MEMBERS),
     ("GET", "workspaces/cs101/log", None, MEMBERS),
@@ -93,6 +95,8 @@ PAGE_ROWS: list[Row] = [
     ("GET", "workspaces/cs101/restart", None, MEMBERS),
     ("GET", "workspaces/cs101/reset", None, MEMBERS),
     ("POST", "workspaces/cs101/reset", {}, MEMBERS),
+    ("GET", "workspaces/cs101/undo", None, MEMBERS),
+    ("POST", "workspaces/cs101/undo", {}, MEMBERS),
     # The instructor's own, somebody dropped, and what does not exist.
     ("GET", "workspaces/cs101/instructor1", None, frozenset({TEACHER})),
     ("GET", "workspaces/cs101/instructor1/log", None, frozenset({TEACHER, ADMIN})),
@@ -120,6 +124,7 @@ API_ROWS: list[Row] = [
     ("POST", f"{PLACE}/stop", None, OWNER_AND_TEACHER | {ADMIN}),
     ("POST", f"{PLACE}/restart", None, OWNER_AND_TEACHER),
     ("POST", f"{PLACE}/reset", None, frozenset({STUDENT})),
+    ("POST", f"{PLACE}/undo", None, frozenset({STUDENT})),
     ("GET", f"{PLACE}/archive", None, OWNER_AND_TEACHER),
     ("GET", "courses/cs101/workspaces/student4", None, NOBODY),
     ("POST", "courses/cs101/workspaces/student4/start", None, NOBODY),
@@ -133,6 +138,7 @@ OPEN_TO_ALL = {"language", "logout", "oauth_callback", "api/health", r"api/opena
 @pytest.mark.parametrize("person", sorted(EVERYBODY))
 async def test_pages(site: Site, person: str) -> None:
     site.hub.instant = True
+    await site.preparation.run_once()  # what does not exist cannot come back
     browser = site.browser(person)
     for method, path, body, allowed in PAGE_ROWS:
         if method == "GET":
@@ -148,6 +154,7 @@ async def test_pages(site: Site, person: str) -> None:
 @pytest.mark.parametrize("person", sorted(EVERYBODY))
 async def test_api(site: Site, person: str) -> None:
     site.hub.instant = True
+    await site.preparation.run_once()
     for method, path, body, allowed in API_ROWS:
         if body is NEW_COURSE and person == ADMIN:
             body = {**body, "instructor": TEACHER}  # who teaches nothing says who does

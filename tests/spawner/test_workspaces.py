@@ -17,14 +17,9 @@ from coyotelab_spawner.readiness import Answer, ask, wait_until_ready
 from coyotelab_spawner.spec import GIB, Limits, WorkspaceSpec, WorkspaceState
 from coyotelab_spawner.workspaces import Workspaces
 
-from ..conftest import renewed
+from ..conftest import renewed, sh
 
 pytestmark = pytest.mark.engine
-
-
-async def sh(instances: Instances, name: str, script: str) -> int:
-    """Run a script as root in a running instance; return its exit status."""
-    return await instances.run(name, keys.exec_body(["/bin/sh", "-c", script], {}), 30)
 
 
 async def named(instances: Instances, prefix: str) -> list[str]:
@@ -232,39 +227,6 @@ async def test_an_unknown_base_says_so_and_leaves_nothing(
     assert await named(instances, pending_prefix(spec.uuid)) == []
 
 
-async def test_reset_gives_the_base_again_and_keeps_the_old_machine(
-    workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec
-) -> None:
-    await workspaces.ensure_running(spec)
-    assert await sh(instances, spec.name, "echo mine > /home/coyote/marker") == 0
-    await workspaces.stop(spec)
-    new = renewed(spec)
-    kept = await workspaces.reset(spec, new)
-    assert await workspaces.reset(spec, new) == "", "a second time there is nothing to reset"
-    await workspaces.ensure_running(new)
-    assert await sh(instances, new.name, "test -e /home/coyote/marker") == 1
-    old = await instances.get(kept)
-    assert old is not None
-    assert old["config"][keys.KIND] == "kept"
-    assert old["config"][keys.PROTECTED] == "true"
-    assert address_of(old) == ""
-    await instances.start(kept)
-    assert await sh(instances, kept, "grep -q mine /home/coyote/marker") == 0
-
-
-async def test_a_reset_that_was_cut_short_is_finished_or_has_not_happened(
-    workspaces: Workspaces, instances: Instances, machine: dict[str, Any], spec: WorkspaceSpec
-) -> None:
-    await workspaces.ensure_created(spec)
-    new = renewed(spec)
-    # Killed before the first rename: the old machine is still the workspace.
-    assert await workspaces.get_state(new) is WorkspaceState.STOPPED
-    assert (await workspaces.ensure_created(new)).uuid == spec.uuid
-    # Killed between the renames.
-    await Clones(instances, machine["profile"]).keep(spec, spec.uuid)
-    assert (await workspaces.ensure_created(new)).uuid == new.uuid
-
-
 async def test_a_machine_that_was_started_meanwhile_is_not_reset(
     workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec
 ) -> None:
@@ -274,6 +236,7 @@ async def test_a_machine_that_was_started_meanwhile_is_not_reset(
         await workspaces.reset(spec, new)
     assert await workspaces.get_state(spec) is WorkspaceState.RUNNING
     assert await named(instances, pending_prefix(new.uuid)) == []
+    assert await named(instances, spec.name) == [spec.name]
 
 
 async def test_the_sweeper_takes_only_what_is_ours_and_old(
@@ -282,6 +245,7 @@ async def test_the_sweeper_takes_only_what_is_ours_and_old(
     pending = await Clones(instances, machine["profile"]).make(spec)
     assert await workspaces.sweep() == [], "a young one may still be at work"
     await workspaces.ensure_created(spec)
+    assert await workspaces.sweep(timedelta(0), spare={spec.uuid}) == [], "it is waited for"
     assert await workspaces.sweep(timedelta(0)) == [pending]
     assert await workspaces.get_state(spec) is WorkspaceState.STOPPED
 
