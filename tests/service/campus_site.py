@@ -25,7 +25,7 @@ c.JupyterHub.hub_bind_url = "http://127.0.0.1:{hub}"
 c.JupyterHub.bind_url = "http://127.0.0.1:{public}"
 c.JupyterHub.db_url = "sqlite:///{folder}/hub.sqlite"
 c.JupyterHub.cookie_secret_file = "{folder}/cookie_secret"
-c.JupyterHub.template_paths = [{templates!r}]
+c.JupyterHub.template_paths = ["{templates}/hub", "{templates}/shared"]
 c.JupyterHub.jinja_environment_options = {{
     "extensions": ["coyotelab_service.hub_texts.ReaderLanguage"]}}
 c.JupyterHub.template_vars = {{"courses_url": "/hub/home"}}
@@ -52,7 +52,7 @@ def make_hub(
             hub=port,
             public=free_port(),
             folder=folder,
-            templates=str(CHECKOUT / "coyotelab_service" / "templates" / "hub"),
+            templates=str(CHECKOUT / "coyotelab_service" / "templates"),
             database=database_url,
             logins=logins,
             local=local,

@@ -110,15 +110,6 @@ class FakeLXD:
     running: list[str] = field(default_factory=list)
     usage: dict[str, Usage] = field(default_factory=dict)
     health: Health = field(default_factory=lambda: Health("lxd 5.0.2", 2**30, 2**35))
-
-    async def list_usage(self) -> dict[str, Usage]:
-        self._fail(after=False)
-        return dict(self.usage)
-
-    async def get_health(self) -> Health:
-        self._fail(after=False)
-        return self.health
-
     ready: set[str] = field(default_factory=set)  # uuids of clones that wait for their name
     homes: list[tuple[str, str]] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
@@ -126,6 +117,14 @@ class FakeLXD:
     @property
     def kept(self) -> "FakeLXD":
         return self
+
+    async def list_usage(self) -> dict[str, Usage]:
+        self._fail("measure", after=False)
+        return dict(self.usage)
+
+    async def get_health(self) -> Health:
+        self._fail("measure", after=False)
+        return self.health
 
     async def list_states(self) -> dict[str, WorkspaceState]:
         return dict.fromkeys(self.running, WorkspaceState.RUNNING)

@@ -50,7 +50,7 @@ async def test_the_overview_says_how_the_parts_are(site: Site) -> None:
     assert page.count("badge-success") == 4, "database, Hub, machine room, pool"
     assert "JupyterHub 6.1.1" in page and "lxd 5.0.2" in page and "1.0 GiB of 32.0 GiB" in page
     assert "Not since the service was started" not in page
-    site.lxd.fault = Unreachable("gone")
+    site.lxd.fault, site.lxd.fault_at = Unreachable("gone"), "measure"
     page = (await site.browser("admin").get("admin")).text
     assert "not well" in page and "coyotelab doctor" in page
 
@@ -212,7 +212,7 @@ async def test_running_workspaces_show_their_cost_and_can_be_stopped(
 
 
 async def test_a_machine_room_that_is_away_is_said(site: Site) -> None:
-    site.lxd.fault = Unreachable("gone")
+    site.lxd.fault, site.lxd.fault_at = Unreachable("gone"), "measure"
     page = await site.browser("admin").get("admin/workspaces")
     assert page.status == 503 and "machine room does not answer" in page.text
 
