@@ -24,7 +24,7 @@ test_setup := $(BOOTSTRAP) --test coyotelab setup --engine $(TEST_ENGINE) \
 PYTEST := $(BOOTSTRAP) --test python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup doctor test test-engine check docs bench lock clean
+.PHONY: help demo setup doctor test test-engine check docs text bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -57,6 +57,12 @@ check: ## style, types, import contracts, house rules, links of the docs
 
 docs: ## the documentation as pages in build/docs; fails on a broken link
 	@$(BOOTSTRAP) --test sphinx-build -q -W --keep-going docs build/docs
+
+text: ## bring the translations' catalogs up to date with the sources
+	@$(BOOTSTRAP) --test pybabel -q extract -F babel.cfg -k _ -k mark -k gettext -k ngettext:1,2 \
+		--sort-by-file --no-location --omit-header -o $(STATE)/messages.pot .
+	@$(BOOTSTRAP) --test pybabel -q update -i $(STATE)/messages.pot -d coyotelab_service/locale \
+		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width=100
 
 bench: ## how long opening takes and what a workspace costs (ROUNDS=7)
 	@$(test_setup) --package chromium

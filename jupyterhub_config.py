@@ -42,8 +42,12 @@ c.JupyterHub.subdomain_host = public_url
 c.JupyterHub.cookie_host_prefix_enabled = secure
 c.JupyterHub.allow_named_servers = True
 c.JupyterHub.default_url = service_public_url
-c.JupyterHub.template_paths = [str(here / "coyotelab_service" / "templates" / "hub")]
-c.JupyterHub.template_vars = {"courses_url": service_public_url}
+templates = here / "coyotelab_service" / "templates"
+c.JupyterHub.template_paths = [str(templates / "hub"), str(templates / "shared")]
+c.JupyterHub.jinja_environment_options = {
+    "extensions": ["coyotelab_service.hub_texts.ReaderLanguage"]
+}
+c.JupyterHub.template_vars = {"courses_url": service_public_url, "cookie_domain": public_host}
 c.JupyterHub.tornado_settings = {"slow_spawn_timeout": 0}  # the course page shows the progress
 c.JupyterHub.log_level = os.environ.get("COYOTELAB_LOG_LEVEL", "INFO")
 
@@ -64,6 +68,17 @@ c.JupyterHub.authenticator_class = "coyotelab_service.authenticator.CoyoteAuthen
 c.CoyoteAuthenticator.db_url = db_url
 # User names, with commas between them. They see every course; root of this machine may anyway.
 c.Authenticator.admin_users = set(os.environ.get("COYOTELAB_ADMINS", "admin").split(","))
+# Campus login by OpenID Connect, beside local accounts or instead of them: docs/admin/sso.md
+# c.CoyoteAuthenticator.campus_logins = {
+#     "campus": {
+#         "issuer": "https://login.example.edu/realms/campus",
+#         "client_id": "coyotelab",
+#         "client_secret": Path("/etc/coyotelab/campus-secret").read_text().strip(),
+#         "login_service": "Example University",
+#         "newcomers": "invited",  # or "everyone", or "nobody"
+#     },
+# }
+# c.CoyoteAuthenticator.local_accounts = False  # the campus login alone
 
 # --- workspaces -----------------------------------------------------------------------------
 c.JupyterHub.spawner_class = "coyotelab_spawner.spawner.LXDSpawner"
@@ -154,3 +169,9 @@ class OwnClients:
 
 
 c.JupyterHub.tornado_settings["oauth_no_confirm_list"] = OwnClients()
+
+# --- your own values ------------------------------------------------------------------------
+# A file that no upgrade touches, read last; in it stand lines such as `c.Site.idle_minutes = 10`.
+own_values = state / "config.py"
+if own_values.exists():
+    load_subconfig(str(own_values))

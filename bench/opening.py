@@ -17,9 +17,9 @@ from pathlib import Path
 from playwright.sync_api import Page, expect, sync_playwright
 
 from coyotelab_spawner.lxd import Connection
-from tests.browser.conftest import ARGUMENTS
 from tests.conftest import sweep
 from tests.hub import call, wait_for
+from tests.looks import ARGUMENTS, CHROMIUM
 from tests.people import Person
 from tests.site import PASSWORD, Site
 
@@ -117,7 +117,7 @@ def run(*command: str) -> str:
 def measure(bench: Bench) -> list[tuple[str, str]]:
     rows = []
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         page = chromium.new_context().new_page()
         bench.log_in(page)
         token = bench.get_token()

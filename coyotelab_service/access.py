@@ -76,12 +76,15 @@ def find_course(session: Session, person: Person, slug: str, action: Action) -> 
         NotFound: they may not, or there is no such course; the answer is the same.
     """
     course = Course.get(session, slug)
-    if course is None:
-        raise NotFound
-    standings = get_standings(session, User.get(session, person.username), course, person.admin)
-    if not may(action, standings, Subject.COURSE, course.archived):
+    if course is None or not may_on_course(session, person, course, action):
         raise NotFound
     return course
+
+
+def may_on_course(session: Session, person: Person, course: Course, action: Action) -> bool:
+    """Tell whether this person may do that with a course they have found."""
+    standings = get_standings(session, User.get(session, person.username), course, person.admin)
+    return may(action, standings, Subject.COURSE, course.archived)
 
 
 def find_place(session: Session, person: Person, slug: str, username: str, action: Action) -> Place:

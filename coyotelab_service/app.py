@@ -7,7 +7,6 @@ import signal
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import jinja2
 from jupyterhub.services.auth import HubOAuth
 from tornado.httpserver import HTTPServer
 from tornado.web import Application as TornadoApplication
@@ -15,36 +14,24 @@ from traitlets import Float, Unicode, default
 from traitlets.config import Application
 
 from coyotelab_spawner.lxd import Connection
+from coyotelab_spawner.meters import Meters
 from coyotelab_spawner.workspaces import Workspaces
 
-from . import i18n
 from .database import SchemaOutdated, get_database
 from .handlers.base import MissingPage
 from .hub_api import HubApi
+from .idle import Idle
+from .pages import make_templates
 from .preparation import Preparation
 from .reconciler import Reconciler
 from .routes import STATIC, make_routes
+from .running import RunningWorkspaces
 from .services import Services
 from .site import Site
 from .workspaces import CourseWorkspaces
 
 MAX_BODY = 2 * 1024 * 1024  # bytes of one request
 REVOKED = 30  # seconds until a login that ended at the Hub has ended here too
-
-
-def make_templates() -> jinja2.Environment:
-    """Return the pages' templates, whose text is in the language of the task that fills them."""
-    templates = jinja2.Environment(
-        loader=jinja2.PackageLoader(__package__),
-        extensions=["jinja2.ext.i18n"],
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    templates.policies["ext.i18n.trimmed"] = True
-    templates.install_gettext_callables(i18n.gettext, i18n.ngettext, newstyle=True)  # type: ignore[attr-defined]
-    return templates
 
 
 class ServiceApp(Application):
@@ -92,6 +79,11 @@ class ServiceApp(Application):
         help="""Seconds between two looks at whether everything is still allowed; access that was
         taken away ends within this time even where the change was not noticed at once.""",
     )
+    idle_seconds = Float(
+        20.0,
+        config=True,
+        help="""Seconds between two looks for machines that nobody has a page of.""",
+    )
     prepare_pause = Float(
         5.0,
         config=True,
@@ -137,11 +129,10 @@ class ServiceApp(Application):
             os.environ["JUPYTERHUB_API_TOKEN"],
             os.environ.get("JUPYTERHUB_HOST", ""),
         )
-        lxd = Workspaces(
-            Connection(self.lxd_url, self.lxd_project, Path(self.lxd_credentials)),
-            self.lxd_profile,
-        )
+        connection = Connection(self.lxd_url, self.lxd_project, Path(self.lxd_credentials))
+        lxd, meters = Workspaces(connection, self.lxd_profile), Meters(connection, self.lxd_profile)
         site = Site(parent=self)
+        self.idle = Idle(database, hub, site)
         workspaces = CourseWorkspaces(database, hub, lxd, site, self.proxy_url)
         self.preparation = Preparation(database, lxd, site, self.prepare_pause)
         return Services(
@@ -149,6 +140,7 @@ class ServiceApp(Application):
             hub=hub,
             workspaces=workspaces,
             reconciler=Reconciler(database, hub, workspaces, self.preparation, lxd, site),
+            running=RunningWorkspaces(database, meters, site),
             site=site,
             templates=make_templates(),
             prefix=os.environ["JUPYTERHUB_SERVICE_PREFIX"],
@@ -189,6 +181,7 @@ class ServiceApp(Application):
         background = [
             asyncio.create_task(services.reconciler.run(self.reconcile_seconds)),
             asyncio.create_task(self.preparation.run()),
+            asyncio.create_task(self.idle.run(self.idle_seconds)),
         ]
         await stop.wait()
         server.stop()

@@ -8,6 +8,7 @@ import aiohttp
 
 from .errors import Unavailable
 from .hub_api import Server
+from .i18n import mark as _
 
 CONNECT = 10.0  # seconds
 SILENCE = 60.0  # seconds without a byte, after which the workspace counts as gone
@@ -17,7 +18,7 @@ CHUNK = 64 * 1024
 class ArchiveBroken(Unavailable):
     """The workspace did not give its files, or stopped in the middle."""
 
-    message = "The workspace did not give its files. Please try again in a minute."
+    message = _("The workspace did not give its files. Please try again in a minute.")
 
 
 @asynccontextmanager

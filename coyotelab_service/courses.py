@@ -4,11 +4,29 @@ from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from .access import Person, find_course
 from .orm import Course, CourseInstructor, Enrollment, Role, User
 from .rules import Action
+
+
+@dataclass(frozen=True)
+class TeacherView:
+    """Somebody who teaches a course beside its instructor."""
+
+    username: str
+    name: str
+    email: str
+
+
+@dataclass(frozen=True)
+class LimitsView:
+    """What a course says of one workspace's limits; None takes the site's default."""
+
+    cpu: int | None
+    memory: int | None  # bytes
+    disk: int | None  # bytes
 
 
 @dataclass(frozen=True)
@@ -24,19 +42,17 @@ class CourseView:
     instructor: str
     instructor_name: str
     instructor_email: str
+    co_instructors: tuple[TeacherView, ...]
+    base: str | None  # name of what its workspaces are cloned from
+    limits: LimitsView
+    idle_minutes: int | None  # None takes the site's default, 0 is never
     archived: bool
     teaching: bool  # whether the person who asks is one of its instructors
     attending: bool  # whether the person who asks is enrolled
 
-
-@dataclass(frozen=True)
-class StudentView:
-    """One enrollment, as the course's instructor sees it."""
-
-    username: str
-    name: str
-    email: str
-    enabled: bool
+    def is_over(self, today: date) -> bool:
+        """Tell whether its last day is behind us."""
+        return self.end_date is not None and self.end_date < today
 
 
 def list_courses(session: Session, person: Person) -> list[CourseView]:
@@ -44,7 +60,12 @@ def list_courses(session: Session, person: Person) -> list[CourseView]:
     user = User.get(session, person.username)
     if user is None or user.disabled:
         return []
-    query = select(Course).options(joinedload(Course.instructor)).order_by(Course.name, Course.id)
+    shown = (
+        joinedload(Course.instructor),
+        joinedload(Course.base),
+        selectinload(Course.co_instructors),
+    )
+    query = select(Course).options(*shown).order_by(Course.name, Course.id)
     attended = set(
         session.scalars(select(Enrollment.course_id).filter_by(user_id=user.id, enabled=True))
     )
@@ -70,18 +91,6 @@ def get_course(session: Session, person: Person, slug: str) -> CourseView:
     return _view(course, teaching, bool(user and user.active_in(course)))
 
 
-def list_students(session: Session, person: Person, slug: str) -> list[StudentView]:
-    """Return everybody ever enrolled, by name; raises NotFound when this person may not see it."""
-    course = find_course(session, person, slug, Action.VIEW_STUDENTS)
-    rows = session.execute(
-        select(User, Enrollment.enabled)
-        .join(Enrollment, Enrollment.user_id == User.id)
-        .where(Enrollment.course_id == course.id)
-        .order_by(User.name, User.username)
-    )
-    return [StudentView(user.username, user.name, user.email, on) for user, on in rows]
-
-
 def list_members(session: Session, person: Person, slug: str) -> list[str]:
     """Return whose workspaces in the course this person may see; only their own, or all."""
     course = find_course(session, person, slug, Action.VIEW_COURSE)
@@ -92,10 +101,12 @@ def list_members(session: Session, person: Person, slug: str) -> list[str]:
         select(User.username)
         .join(Enrollment, Enrollment.user_id == User.id)
         .where(Enrollment.course_id == course.id, Enrollment.enabled, ~User.disabled)
-        .where(User.id != course.instructor_id)
         .order_by(User.username)
     )
-    return [course.instructor.username, *enrolled]
+    teachers = [course.instructor.username, *(user.username for user in course.co_instructors)]
+    # The workspaces of instructors are their own, and an administrator's to look after.
+    first = teachers if person.admin else [person.username]
+    return [*first, *(username for username in enrolled if username not in teachers)]
 
 
 def _find_taught(session: Session, user: User) -> set[int]:
@@ -117,6 +128,12 @@ def _view(course: Course, teaching: bool, attending: bool) -> CourseView:
         instructor=course.instructor.username,
         instructor_name=course.instructor.name,
         instructor_email=course.instructor.email,
+        co_instructors=tuple(
+            TeacherView(user.username, user.name, user.email) for user in course.co_instructors
+        ),
+        base=course.base.name if course.base else None,
+        limits=LimitsView(course.cpu, course.memory, course.disk),
+        idle_minutes=course.idle_minutes,
         archived=course.archived,
         teaching=teaching,
         attending=attending,

@@ -150,6 +150,8 @@ def _is_overtaken(error: OperationalError) -> bool:
 def _prepare_sqlite(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
     raw: Any = connection
     raw.isolation_level = None  # we say BEGIN ourselves, see below
+    # SQLite's own knows the letters of English only.
+    raw.create_function("lower", 1, _lower, deterministic=True)
     cursor = connection.cursor()
     for pragma in (
         f"busy_timeout = {BUSY_MILLISECONDS}",
@@ -159,6 +161,10 @@ def _prepare_sqlite(connection: DBAPIConnection, record: ConnectionPoolEntry) ->
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _lower(text: Any) -> Any:
+    return text.lower() if isinstance(text, str) else text
 
 
 def _begin_sqlite(connection: Connection) -> None:

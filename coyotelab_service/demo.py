@@ -58,7 +58,8 @@ def load(database: Database, password: str, base: str, *, cost: int = accounts.C
         for username in PEOPLE:
             account = User.get(session, username)
             assert account is not None
-            account.password, account.temporary_pw = known, False
+            account.password = known
+            account.temporary_pw, account.password_expires_at = False, None
         _ensure_courses(session, base)
 
 

@@ -4,6 +4,8 @@
 handlers/base.py turns each into a status.
 """
 
+from collections.abc import Mapping
+
 from .i18n import gettext
 from .i18n import mark as _
 
@@ -70,3 +72,17 @@ class StopFailed(Unavailable):
     """A workspace could not be stopped."""
 
     message = _("The workspace could not be stopped. Please try again in a minute.")
+
+
+class InvalidFields(Invalid):
+    """Some of the fields that were sent cannot be taken; each has a sentence of its own."""
+
+    message = _("Nothing was saved: some fields need another look.")
+
+    def __init__(self, errors: Mapping[str, ServiceError]) -> None:
+        super().__init__()
+        self.errors = dict(errors)
+
+    def tell_each(self) -> dict[str, str]:
+        """Return the sentences by field, in the reader's language."""
+        return {name: error.tell() for name, error in self.errors.items()}

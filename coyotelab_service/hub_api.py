@@ -5,18 +5,22 @@ import logging
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
 import aiohttp
 
 from .errors import Unavailable
+from .i18n import mark
 
 log = logging.getLogger(__name__)
 
 DEADLINE = 15.0  # seconds for one answer; the Hub itself waits at most 10 s for a slow stop
 SILENCE = 30.0  # seconds without a line on a progress stream; the Hub sends one every 8 s
 PAGE = 200  # users per page, the Hub's maximum
+
+STATES = {"": "running", "spawn": "starting", "stop": "stopping"}
 
 
 class HubError(Unavailable):
@@ -32,7 +36,7 @@ class HubError(Unavailable):
 class HubUnavailable(Unavailable):
     """The Hub does not answer, or not in time, or not like a Hub."""
 
-    message = "The Hub does not answer at the moment. Please try again in a minute."
+    message = mark("The Hub does not answer at the moment. Please try again in a minute.")
 
 
 @dataclass(frozen=True)
@@ -44,11 +48,18 @@ class Server:
     ready: bool
     pending: str  # "spawn", "stop", ... or "" when nothing is under way
     url: str  # where a browser finds it, with its host
+    # When somebody last had a page of it open, its start included; None: the Hub does not say.
+    last_active: datetime | None = None
 
     @property
     def active(self) -> bool:
         """Whether it runs, or is on its way up or down."""
         return self.ready or bool(self.pending)
+
+    @property
+    def state(self) -> str:
+        """What it is now: stopped, starting, running or stopping."""
+        return STATES.get(self.pending, "starting") if self.active else "stopped"
 
 
 @dataclass(frozen=True)
@@ -81,6 +92,11 @@ class HubApi:
         if self._session:
             await self._session.close()
 
+    async def get_version(self) -> str:
+        """Return the Hub's version; the cheapest thing it can be asked."""
+        _, model = await self._ask("GET", "/")
+        return str(model["version"])
+
     async def ensure_user(self, username: str) -> None:
         """Make sure the Hub knows the user."""
         await self._ask("POST", f"/users/{_path(username)}", fine={409})
@@ -106,6 +122,13 @@ class HubApi:
         """Return the server, or None when the Hub has never heard of it."""
         status, model = await self._ask("GET", _server(username, server), fine={404})
         return None if status == 404 else self._make_server(username, model)
+
+    async def list_own_servers(self, username: str) -> dict[str, Server]:
+        """Return the active servers of one user, by server name."""
+        status, user = await self._ask("GET", f"/users/{_path(username)}", fine={404})
+        models = [] if status == 404 else (user.get("servers") or {}).values()
+        servers = [self._make_server(username, model) for model in models]
+        return {server.name: server for server in servers if server.active}
 
     async def list_servers(self) -> dict[tuple[str, str], Server]:
         """Return every active server, by user name and server name."""
@@ -194,7 +217,9 @@ class HubApi:
         if url.startswith("/"):
             url = self._public_url.rstrip("/") + url
         pending, ready = model.get("pending") or "", bool(model.get("ready"))
-        return Server(username, model["name"], ready, pending, url)
+        moments = [model.get("last_activity"), model.get("started")]
+        last_active = max((_moment(text) for text in moments if text), default=None)
+        return Server(username, model["name"], ready, pending, url, last_active)
 
 
 @contextmanager
@@ -226,6 +251,11 @@ def _event(data: dict[str, Any]) -> ProgressEvent:
         ready=bool(data.get("ready")),
         failed=bool(data.get("failed")),
     )
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _reason(text: str) -> str:

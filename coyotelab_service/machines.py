@@ -1,8 +1,6 @@
 """What the database knows of each workspace's machine, and the spec the spawner makes it from."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
-from uuid import uuid4
 
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session, aliased
@@ -18,28 +16,20 @@ from .site import Site
 NO_BASE = _("This course has no base machine yet. Please tell its instructor.")
 
 
-@dataclass(frozen=True)
-class Reset:
-    """A reset that is under way: the workspace as it was, and as it shall be."""
-
-    old: WorkspaceSpec
-    new: WorkspaceSpec
-
-
 def get_spec(session: Session, place: Place, site: Site) -> WorkspaceSpec:
     """Return what the workspace shall be; its row is made now if this is the first time.
 
     Raises:
         Unavailable: the course has no base to clone from.
     """
-    return _spec(_ensure_machine(session, place), place, site)
+    return _spec(get_workspace(session, place), place, site)
 
 
 def note_seen(session: Session, spec: WorkspaceSpec, workspace: Workspace) -> None:
     """Remember that the instance exists, where, and that it has booted or is about to."""
     machine = session.scalar(select(Machine).where(Machine.name == spec.name))
     if machine is None or workspace.uuid != machine.uuid:
-        return  # the one before a reset; settle_reset has the say in that
+        return  # the one before a reset, which may not come to be
     # LXD gives an address out again when its instance is gone; it is never two machines' at once.
     session.execute(
         update(Machine)
@@ -49,39 +39,51 @@ def note_seen(session: Session, spec: WorkspaceSpec, workspace: Workspace) -> No
     machine.address = workspace.address
     machine.seen_at = machine.seen_at or utc_now()
     machine.prepared_at = machine.prepared_at or utc_now()
-    machine.previous_uuid = None
 
 
-def begin_reset(session: Session, place: Place, site: Site) -> Reset:
-    """Write down the intent to reset: from here on both uuids are this workspace.
+def get_workspace(session: Session, place: Place) -> Machine:
+    """Return the row of a workspace, made now if this is the first time.
 
     Raises:
         Unavailable: the course has no base to clone from.
     """
-    machine = _ensure_machine(session, place)
-    if machine.previous_uuid is None:
-        machine.previous_uuid, machine.uuid = machine.uuid, str(uuid4())
-    machine.base = place.course.base or machine.base
-    session.flush()
-    return _reset(machine, place, site)
+    try:
+        return Machine.get_or_create(session, place.owner, place.course)
+    except LookupError as error:
+        raise Unavailable(NO_BASE) from error
 
 
-def end_reset(session: Session, reset: Reset, *, done: bool) -> None:
-    """Settle which of the two the workspace is now: the new one, or still the old one."""
-    machine = session.scalars(select(Machine).where(Machine.name == reset.new.name)).one()
-    if machine.uuid != reset.new.uuid or machine.previous_uuid is None:
-        return
-    if done:
-        machine.seen_at = utc_now()
-    else:
-        machine.uuid = machine.previous_uuid
-    machine.previous_uuid = None
+def describe(machine: Machine, site: Site) -> WorkspaceSpec | None:
+    """Return what a row says a workspace shall be; None for a base."""
+    place = _place(machine)
+    return _spec(machine, place, site) if place else None
 
 
-def find_resets(session: Session, site: Site) -> list[Reset]:
-    """Return the resets that have begun and not been settled."""
-    rows = session.scalars(select(Machine).where(Machine.previous_uuid.is_not(None)))
-    return [_reset(row, place, site) for row in rows if (place := _place(row))]
+def list_outdated(session: Session, *, slug: str = "", username: str = "") -> set[tuple[str, str]]:
+    """Return the workspaces that stand on another base than their course's now.
+
+    Args:
+        slug, username: of this course only, of this person only.
+
+    Returns:
+        Pairs of user name and slug.
+    """
+    query = (
+        select(User.username, Course.slug)
+        .join(Machine, Machine.user_id == User.id)
+        .join(Course, Course.id == Machine.course_id)
+        .where(Machine.seen_at.is_not(None), Machine.base_machine_id != Course.base_machine_id)
+    )
+    if slug:
+        query = query.where(Course.slug == slug)
+    if username:
+        query = query.where(User.username == username)
+    return {(user, course) for user, course in session.execute(query)}
+
+
+def list_own_outdated(session: Session, username: str) -> set[str]:
+    """Return the courses in which a person's workspace stands on another base than the course."""
+    return {slug for _, slug in list_outdated(session, username=username)}
 
 
 def find_specs(session: Session, site: Site, names: Collection[str]) -> list[WorkspaceSpec]:
@@ -126,13 +128,6 @@ def ensure_base(session: Session, name: str, uuid: str | None = None) -> Machine
     return base
 
 
-def _ensure_machine(session: Session, place: Place) -> Machine:
-    try:
-        return Machine.get_or_create(session, place.owner, place.course)
-    except LookupError as error:
-        raise Unavailable(NO_BASE) from error
-
-
 def _spec(machine: Machine, place: Place, site: Site) -> WorkspaceSpec:
     assert machine.uuid is not None and machine.base is not None  # workspace_is_whole
     return WorkspaceSpec(
@@ -145,14 +140,6 @@ def _spec(machine: Machine, place: Place, site: Site) -> WorkspaceSpec:
         limits=site.get_limits(place.course),
         # While a reset is unsettled there may be a moment without an instance; that is no loss.
         created=machine.seen_at is not None and machine.previous_uuid is None,
-    )
-
-
-def _reset(machine: Machine, place: Place, site: Site) -> Reset:
-    spec = _spec(machine, place, site)
-    assert machine.previous_uuid is not None
-    return Reset(
-        old=replace(spec, uuid=machine.previous_uuid, former=""), new=replace(spec, former="")
     )
 
 

@@ -8,7 +8,7 @@ from traitlets import Unicode
 from coyotelab_spawner.policy import AccessDenied, WorkspacePolicy
 from coyotelab_spawner.spec import Workspace, WorkspaceSpec
 
-from . import machines
+from . import machines, work
 from .access import Person, find_place
 from .database import get_database
 from .errors import NotFound, ServiceError
@@ -43,7 +43,7 @@ class EnrollmentPolicy(WorkspacePolicy):
             AccessDenied: there is no such course, or this user may not start a workspace in it.
         """
         try:
-            spec, title = await get_database(self.db_url).run(
+            spec, environment = await get_database(self.db_url).run(
                 _find, Site(parent=self), username, server
             )
         except NotFound as error:
@@ -51,10 +51,7 @@ class EnrollmentPolicy(WorkspacePolicy):
         except ServiceError as error:
             raise AccessDenied(str(error)) from error
         pages = f"{self.pages_url.rstrip('/')}/workspaces/{server}/{username}"
-        environment = {
-            "COYOTELAB_COURSE": title,
-            "COYOTELAB_PAGES_URL": pages if self.pages_url else "",
-        }
+        environment["COYOTELAB_PAGES_URL"] = pages if self.pages_url else ""
         return replace(spec, environment=environment)
 
     async def note_created(self, spec: WorkspaceSpec, workspace: Workspace) -> None:
@@ -62,6 +59,14 @@ class EnrollmentPolicy(WorkspacePolicy):
         await get_database(self.db_url).run(machines.note_seen, spec, workspace)
 
 
-def _find(session: Session, site: Site, username: str, server: str) -> tuple[WorkspaceSpec, str]:
+def _find(
+    session: Session, site: Site, username: str, server: str
+) -> tuple[WorkspaceSpec, dict[str, str]]:
     place = find_place(session, Person(username), server, username, Action.START)
-    return machines.get_spec(session, place, site), place.course.name
+    spec = machines.get_spec(session, place, site)
+    return spec, {
+        "COYOTELAB_COURSE": place.course.name,
+        "COYOTELAB_IDLE_MINUTES": str(site.get_idle_minutes(place.course)),
+        "COYOTELAB_JOB_HOURS": f"{site.job_hours:g}",
+        "COYOTELAB_WORK_TOKEN": work.make_token(spec.uuid),
+    }

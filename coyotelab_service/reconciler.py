@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -48,6 +48,7 @@ class Reconciler:
         self._lxd = lxd
         self._site = site
         self._strays: set[str] = set()
+        self.done_at: datetime | None = None  # when everything was last looked at
 
     async def run(self, seconds: float) -> None:
         """Reconcile now and then every so many seconds, for ever."""
@@ -74,13 +75,32 @@ class Reconciler:
         for server in servers.values():
             with _one_of_many(f"{server.username}/{server.name}"):
                 await self._stop_if_forbidden(server)
-        for reset in await self._database.run(machines.find_resets, self._site):
-            await self._settle(reset)
+        resets = self._workspaces.resets
+        awaited = await resets.settle()
         try:
             await self._stop_strays(servers)
-            await self._sweep()
+            await self._sweep(awaited)
+            await resets.look_after_kept()
         except LXDError as error:
             log.warning("LXD is looked after in the next minute: %s", error.detail)
+        self.done_at = utc_now()
+
+    async def enforce_person(self, username: str) -> None:
+        """Make the present rules count for one person at once, after a change of their account."""
+        for visit in await self._database.run(visits.find_open):
+            with _one_of_many(f"{visit.owner}/{visit.slug}"):
+                if username in (visit.visitor, visit.owner) and not visit.allowed:
+                    await self._end(visit, "no longer allowed")
+        with _one_of_many(username):
+            for server in (await self._hub.list_servers()).values():
+                with _one_of_many(f"{server.username}/{server.name}"):
+                    if server.username == username:
+                        await self._stop_if_forbidden(server)
+        self._preparation.wake()
+
+    def expect_newcomers(self) -> None:
+        """Say that somebody new may open a machine, so that it is made ahead."""
+        self._preparation.wake()
 
     async def enforce(self, slug: str, username: str) -> None:
         """Make the present rules count for one workspace at once, after its owner was dropped."""
@@ -93,23 +113,26 @@ class Reconciler:
                 await self._stop_if_forbidden(server)
         self._preparation.wake()
 
+    async def enforce_course(self, slug: str) -> None:
+        """Make the present rules count for a whole course at once: others teach it, or none."""
+        for visit in await self._database.run(visits.find_open, slug):
+            with _one_of_many(f"{visit.owner}/{slug}"):
+                if not visit.allowed:
+                    await self._end(visit, "no longer allowed")
+        with _one_of_many(f"the course {slug}"):
+            for server in (await self._hub.list_servers()).values():
+                if server.name == slug and server.active:
+                    with _one_of_many(f"{server.username}/{slug}"):
+                        await self._stop_if_forbidden(server)
+        self._preparation.wake()
+
     async def _end(self, visit: visits.Visit, reason: str) -> None:
-        await self._hub.revoke_share(visit.owner, visit.slug, visit.visitor)
-        await self._database.run(visits.end, visit, reason)
-        log.info("%s left %s/%s: %s", visit.visitor, visit.owner, visit.slug, reason)
+        await visits.take_back(self._hub, self._database, visit, reason)
 
     async def _stop_if_forbidden(self, server: Server) -> None:
         if await self._database.run(_is_forbidden, server.username, server.name):
             await self._hub.stop(server.username, server.name)
             log.info("Stopped %s/%s: not allowed any more", server.username, server.name)
-
-    async def _settle(self, reset: machines.Reset) -> None:
-        if self._workspaces.is_resetting(reset.new):
-            return
-        try:
-            await self._workspaces.settle(reset)
-        except LXDError as error:
-            log.warning("The reset of %s is not settled: %s", reset.new.name, error.detail)
 
     async def _stop_strays(self, servers: Collection[tuple[str, str]]) -> None:
         """Stop machines that run while the Hub has no server for them, seen so twice.
@@ -121,7 +144,7 @@ class Reconciler:
         strays = {
             spec.name: spec
             for spec in await self._database.run(machines.find_specs, self._site, running)
-            if (spec.user, spec.course) not in servers and not self._workspaces.is_resetting(spec)
+            if (spec.user, spec.course) not in servers and not self._workspaces.resets.is_busy(spec)
         }
         for spec in strays.values():
             if spec.name in self._strays:
@@ -131,8 +154,8 @@ class Reconciler:
                     log.info("Stopped %s, which the Hub did not know to run", spec.name)
         self._strays = set(strays)
 
-    async def _sweep(self) -> None:
-        for name in await self._lxd.sweep():
+    async def _sweep(self, awaited: Collection[str]) -> None:
+        for name in await self._lxd.sweep(spare=awaited):
             log.info("Deleted %s, a clone that was never finished", name)
 
 
@@ -149,7 +172,7 @@ def _is_forbidden(session: Session, username: str, slug: str) -> bool:
     if Course.get(session, slug) is None:
         return False  # no workspace of ours
     try:
-        find_place(session, Person(username), slug, username, Action.SEE)
+        find_place(session, Person(username), slug, username, Action.START)
     except NotFound:
         return True
     return False

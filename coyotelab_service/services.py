@@ -1,7 +1,7 @@
 """The parts that the handlers work with, made once by the application."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Concatenate, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
@@ -10,7 +10,9 @@ from sqlalchemy.orm import Session
 
 from .database import Database, ping
 from .hub_api import HubApi
+from .intake import Intake
 from .reconciler import Reconciler
+from .running import RunningWorkspaces
 from .site import Site
 from .workspaces import CourseWorkspaces
 
@@ -32,11 +34,22 @@ class Services:
     hub: HubApi
     workspaces: CourseWorkspaces
     reconciler: Reconciler
+    running: RunningWorkspaces
     site: Site
     templates: jinja2.Environment
     prefix: str
     public_url: str
     hub_url: str
+    intake: Intake = field(default_factory=Intake)
+
+    @property
+    def cookie_domain(self) -> str:
+        """Domain of cookies that hold for all of CoyoteLab's hosts; "" when it has one host only.
+
+        Only what a person likes may be kept in these: workspaces read and write them too.
+        """
+        own, hub = urlsplit(self.public_url).hostname, urlsplit(self.hub_url).hostname
+        return hub if own and hub and own.endswith(f".{hub}") else ""
 
     def run(
         self, work: Callable[Concatenate[Session, P], T], *args: P.args, **kwargs: P.kwargs

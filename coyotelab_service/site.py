@@ -1,6 +1,6 @@
 """What an administrator decides for every course: defaults, ceilings, and how long things last."""
 
-from traitlets import Bool, Float, Int
+from traitlets import Bool, Float, Int, default
 from traitlets.config import Configurable
 
 from coyotelab_spawner.spec import GIB, Limits
@@ -44,11 +44,29 @@ class Site(Configurable):
         7, config=True, help="Days for which a reset can be undone; then the old machine goes."
     )
     password_days = Int(7, config=True, help="Days for which a temporary password works.")
+    campus_login = Bool(
+        config=True,
+        help="""Whether people log in through the campus: then instructors may invite somebody by
+        e-mail address, who takes the place at the first login with that address, verified. Unless
+        set: whether CoyoteAuthenticator.campus_logins names any.""",
+    )
     instructors_make_courses = Bool(
         True,
         config=True,
         help="Whether whoever has the instructor role may create courses, or administrators only.",
     )
+
+    @default("campus_login")
+    def _default_campus_login(self) -> bool:
+        return bool(self.config["CoyoteAuthenticator"].get("campus_logins"))
+
+    def describe(self) -> list[tuple[str, object, str]]:
+        """Return each setting: its name in jupyterhub_config.py, its value, what it does."""
+        traits = sorted(self.class_own_traits(config=True).items())
+        return [
+            (f"Site.{name}", getattr(self, name), " ".join(trait.help.split()))
+            for name, trait in traits
+        ]
 
     def get_limits(self, course: Course) -> Limits:
         """Return what one workspace of the course may use; ceilings hold for old values too."""

@@ -1,5 +1,6 @@
 """Who is let into somebody else's workspace now: from its audit row on, until it is taken back."""
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,9 +9,13 @@ from sqlalchemy.orm import Session
 
 from . import audit
 from .access import Person, Place, find_place
+from .database import Database
 from .errors import NotFound
+from .hub_api import HubApi
 from .orm import AuditEvent, Course, User
 from .rules import Action
+
+log = logging.getLogger(__name__)
 
 ENTERED, LEFT = "enter", "leave"
 
@@ -37,8 +42,15 @@ def end(session: Session, visit: Visit, reason: str) -> None:
     audit.note(session, Person(visit.visitor), LEFT, course=course, owner=owner, detail=reason)
 
 
+async def take_back(hub: HubApi, database: Database, visit: Visit, reason: str) -> None:
+    """End somebody's access to another's workspace, and then write it down."""
+    await hub.revoke_share(visit.owner, visit.slug, visit.visitor)
+    await database.run(end, visit, reason)
+    log.info("%s left %s/%s: %s", visit.visitor, visit.owner, visit.slug, reason)
+
+
 def find_open(session: Session, slug: str = "", owner: str = "") -> list[Visit]:
-    """Return the visits that have begun and not ended; of all workspaces, or of one."""
+    """Return the visits that have begun and not ended; of all, or of one course or workspace."""
     latest = (
         select(func.max(AuditEvent.id))
         .where(AuditEvent.action.in_([ENTERED, LEFT]))
@@ -51,7 +63,9 @@ def find_open(session: Session, slug: str = "", owner: str = "") -> list[Visit]:
         .where(AuditEvent.id.in_(latest), AuditEvent.action == ENTERED)
     )
     if slug:
-        query = query.where(Course.slug == slug, User.username == owner)
+        query = query.where(Course.slug == slug)
+    if owner:
+        query = query.where(User.username == owner)
     return [
         Visit(event.actor, whose, where, event.created_at, _allowed(session, event, where, whose))
         for event, whose, where in session.execute(query)

@@ -1,23 +1,23 @@
-"""What people do with workspaces: open, stop, restart, reset, download."""
+"""What people do with workspaces: open, stop, restart, download."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from coyotelab_spawner.errors import LXDError
-from coyotelab_spawner.spec import WorkspaceSpec, WorkspaceState
 from coyotelab_spawner.workspaces import Workspaces
 
 from . import audit, courses, machines, visits
 from .access import Person, Place, find_place
 from .archive import read_archive
 from .database import Database
-from .errors import Conflict, NotFound, StartFailed, StopFailed, Unavailable
+from .errors import NotFound, StartFailed, StopFailed
 from .hub_api import HubApi, HubError, ProgressEvent, Server
+from .i18n import mark as _
+from .resets import Resets
 from .rules import Action
 from .site import Site
 
@@ -28,8 +28,6 @@ STARTING = 120.0  # seconds a machine may take to start, when somebody waits for
 PAUSE = 0.1  # seconds between two looks at the Hub
 TOKEN_SECONDS = 300  # life of the token that reads an archive; it is checked once, at the start
 
-STATES = {"": "running", "spawn": "starting", "stop": "stopping"}
-
 
 @dataclass(frozen=True)
 class WorkspaceView:
@@ -39,6 +37,7 @@ class WorkspaceView:
     username: str
     state: str  # stopped, starting, running or stopping
     url: str  # where a browser finds it once it runs
+    outdated: bool = False  # it stands on another base than its course's now
 
 
 class CourseWorkspaces:
@@ -49,33 +48,38 @@ class CourseWorkspaces:
     ) -> None:
         self._database = database
         self._hub = hub
-        self._lxd = lxd
-        self._site = site
         self._proxy_url = proxy_url
-        self._resetting: set[str] = set()
+        self.resets = Resets(database, lxd, site, self._stop)
 
     async def get(self, person: Person, slug: str, username: str) -> WorkspaceView:
         """Return one workspace; raises NotFound when this person may not see it."""
         await self._find(person, slug, username, Action.SEE)
-        return _view(slug, username, await self._hub.get_server(username, slug))
+        outdated = await self._database.run(machines.list_outdated, slug=slug, username=username)
+        server = await self._hub.get_server(username, slug)
+        return _view(slug, username, server, outdated)
 
     async def list_all(self, person: Person, slug: str) -> list[WorkspaceView]:
         """Return the workspaces of a course that this person may see; raises NotFound."""
         members = await self._database.run(courses.list_members, person, slug)
+        outdated = await self._database.run(machines.list_outdated, slug=slug)
         servers = await self._hub.list_servers()
-        return [_view(slug, username, servers.get((username, slug))) for username in members]
+        return [
+            _view(slug, username, servers.get((username, slug)), outdated) for username in members
+        ]
 
     async def open(self, person: Person, slug: str, username: str) -> WorkspaceView:
         """Begin to start a workspace and let this person in; it may run already.
 
         Raises:
             NotFound: this person may not.
+            Conflict: it is just being reset.
         """
-        place = await self._find(person, slug, username, Action.OPEN)
         visiting = person.username != username
+        noted = "" if visiting else "open"  # a visit has its own row
+        place = await self._find(person, slug, username, Action.OPEN, noted)
         if visiting:
             await self._database.run(visits.begin, person, place)
-        await self._hub.start(username, slug, place.course.name)
+        await self._start(place)
         if visiting:
             await self._hub.ensure_user(person.username)
             await self._hub.grant_share(username, slug, person.username)
@@ -97,9 +101,9 @@ class CourseWorkspaces:
         place = await self._find(person, slug, username, Action.OPEN)
         server = await self._hub.get_server(username, slug)
         if server and server.pending == "stop":
-            yield ProgressEvent(0, "Waiting for your machine to stop first")
+            yield ProgressEvent(0, _("Waiting for your machine to stop first"))
             await self._wait_until_stopped(username, slug)
-            await self._hub.start(username, slug, place.course.name)
+            await self._start(place)
         try:
             async for event in self._hub.follow(username, slug):
                 yield event
@@ -114,8 +118,8 @@ class CourseWorkspaces:
 
     async def start(self, person: Person, slug: str, username: str) -> WorkspaceView:
         """Begin to start a workspace, without letting anybody in. Raises NotFound."""
-        place = await self._find(person, slug, username, Action.START)
-        await self._hub.start(username, slug, place.course.name)
+        place = await self._find(person, slug, username, Action.START, "start")
+        await self._start(place)
         return _view(slug, username, await self._hub.get_server(username, slug))
 
     async def stop(self, person: Person, slug: str, username: str) -> WorkspaceView:
@@ -128,47 +132,8 @@ class CourseWorkspaces:
         """Stop a workspace and begin to start it again. Raises NotFound, StopFailed."""
         place = await self._find(person, slug, username, Action.RESTART, "restart")
         await self._stop(username, slug)
-        await self._hub.start(username, slug, place.course.name)
+        await self._start(place)
         return _view(slug, username, await self._hub.get_server(username, slug))
-
-    async def reset(self, person: Person, slug: str, username: str) -> WorkspaceView:
-        """Give the workspace the course's base again; the old one is kept under another name.
-
-        Raises:
-            NotFound: this person may not.
-            Conflict: it is being reset already.
-            Unavailable: it could not be done; the workspace can be used as before.
-        """
-        place = await self._find(person, slug, username, Action.RESET)
-        with self._only_once(f"{username}/{slug}"):
-            await self._stop(username, slug)
-            reset = await self._database.run(_begin_reset, person, place, self._site)
-            try:
-                kept = await self._lxd.reset(reset.old, reset.new)
-            except LXDError as error:
-                log.exception("Reset of %s failed: %s", reset.new.name, error.detail)
-                with suppress(LXDError):  # then the reconciler does it
-                    await self.settle(reset)
-                raise Unavailable(f"{error} The workspace has not been reset.") from error
-            await self._database.run(machines.end_reset, reset, done=True)
-            log.info("Reset %s for %s, the old one is %s", reset.new.name, person.username, kept)
-        return _view(slug, username, None)
-
-    async def settle(self, reset: machines.Reset) -> None:
-        """Find out how a reset ended that nobody waits for any more; an unreachable LXD is later.
-
-        Raises:
-            LXDError: LXD does not say; the reset stays unsettled, and both are the workspace.
-        """
-        state = await self._lxd.get_state(reset.new)
-        if state is WorkspaceState.MISSING:
-            return  # cut short between two renames: the next start finishes it
-        done = state is not WorkspaceState.FOREIGN
-        await self._database.run(machines.end_reset, reset, done=done)
-
-    def is_resetting(self, spec: WorkspaceSpec) -> bool:
-        """Tell whether somebody waits for the reset of this workspace right now."""
-        return f"{spec.user}/{spec.course}" in self._resetting
 
     @asynccontextmanager
     async def archive(
@@ -181,7 +146,7 @@ class CourseWorkspaces:
             StartFailed, ArchiveBroken: also in the middle; then it is no ZIP.
         """
         place = await self._find(person, slug, username, Action.DOWNLOAD, "download")
-        await self._hub.start(username, slug, place.course.name)
+        await self._start(place)
         server = await self._wait(username, slug, STARTING, lambda server: server.ready)
         # The workspace is its owner's to rewrite, so this is all that anybody gets from it.
         scope = f"access:servers!server={username}/{slug}"
@@ -204,6 +169,11 @@ class CourseWorkspaces:
             return place
 
         return await self._database.run(work)
+
+    async def _start(self, place: Place) -> None:
+        username, course = place.owner.username, place.course
+        self.resets.ensure_quiet(username, course.slug)
+        await self._hub.start(username, course.slug, course.name)
 
     async def _stop(self, username: str, slug: str) -> None:
         await self._hub.stop(username, slug)
@@ -232,24 +202,11 @@ class CourseWorkspaces:
         except TimeoutError as error:
             raise StartFailed from error
 
-    @contextmanager
-    def _only_once(self, workspace: str) -> Iterator[None]:
-        if workspace in self._resetting:
-            raise Conflict("This workspace is being reset already.")
-        self._resetting.add(workspace)
-        try:
-            yield
-        finally:
-            self._resetting.remove(workspace)
 
-
-def _begin_reset(session: Session, person: Person, place: Place, site: Site) -> machines.Reset:
-    place = find_place(session, person, place.course.slug, place.owner.username, Action.RESET)
-    audit.note(session, person, "reset", place)
-    return machines.begin_reset(session, place, site)
-
-
-def _view(slug: str, username: str, server: Server | None) -> WorkspaceView:
-    if server is None or not server.active:
-        return WorkspaceView(slug, username, "stopped", server.url if server else "")
-    return WorkspaceView(slug, username, STATES.get(server.pending, "starting"), server.url)
+def _view(
+    slug: str, username: str, server: Server | None, outdated: Collection[tuple[str, str]] = ()
+) -> WorkspaceView:
+    behind = (username, slug) in outdated
+    if server is None:
+        return WorkspaceView(slug, username, "stopped", "", behind)
+    return WorkspaceView(slug, username, server.state, server.url, behind)

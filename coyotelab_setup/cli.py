@@ -6,15 +6,45 @@ import click
 
 from . import backup_commands, clean, daemons, data, demo, doctor, image, machine, serving
 from .api import EngineAPI
+from .course_commands import courses
 from .errors import SetupError
 from .plan import Plan
 from .plan_options import with_plan
 from .steps import run_steps, say_failure
+from .user_commands import users
+
+SECTIONS = {
+    "This machine": ("setup", "doctor", "image", "run", "demo", "clean"),
+    "People and courses": ("user", "course"),
+    "Data": ("db", "backup", "restore"),
+}
 
 
-@click.group()
+class Sectioned(click.Group):
+    """Lists its commands by what they are about."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one section after the other; what is in none comes last."""
+        named = [name for names in SECTIONS.values() for name in names]
+        rest = tuple(name for name in self.list_commands(ctx) if name not in named)
+        for title, names in {**SECTIONS, "Other": rest}.items():
+            found = [(name, self.get_command(ctx, name)) for name in names]
+            rows = [(name, one.get_short_help_str(limit=70)) for name, one in found if one]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
+@click.group(cls=Sectioned)
 def cli() -> None:
-    """CoyoteLab: a real Linux machine per student and course, in the browser."""
+    """CoyoteLab: a real Linux machine per student and course, in the browser.
+
+    Every command says more with --help. Exit codes: 0 done, 1 failed, 2 wrong usage.
+    """
+
+
+cli.add_command(users)
+cli.add_command(courses)
 
 
 @cli.command()

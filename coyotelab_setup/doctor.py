@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from . import daemons, firewall, image, limits, packages, pool
+from . import daemons, firewall, image, limits, packages, pool, site_checks
 from .api import EngineAPI
 from .errors import SetupError
 from .plan import Plan
@@ -32,6 +32,7 @@ def examine(plan: Plan) -> list[Check]:
         _check("firewall", firewall.is_loaded(plan), "in force", "its table is not loaded"),
         _look("user ids", _find_ids),
         _check("setup.json", plan.record.exists(), str(plan.record), "not written yet"),
+        *site_checks.find_site_checks(api, plan),
     ]
 
 

@@ -5,14 +5,14 @@ import contextlib
 import ipaddress
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from . import instance_config as keys
 from .errors import Conflict, Foreign, LXDError, NotFound, OperationFailed
 from .lxd.instances import Instance, Instances, creating
-from .naming import free_address, kept_name, pending_prefix
+from .naming import free_address, pending_prefix
 from .spec import WorkspaceSpec
 
 TRIES = 5
@@ -57,9 +57,9 @@ class Clones:
                     await self._instances.stop(pending, force=True)
             except Conflict as error:
                 log.warning("%s: %s", pending, error.detail)
-                await self._discard_quietly(pending)
+                await self.discard_quietly(pending)
             except BaseException:
-                await self._discard_quietly(pending)
+                await self.discard_quietly(pending)
                 raise
             else:
                 return pending
@@ -72,26 +72,43 @@ class Clones:
             Foreign: the name belongs to something that is not this workspace.
         """
         try:
-            await self._instances.rename(pending, spec.name)
-        except (Conflict, OperationFailed):
+            taken = await self.take_name(pending, spec)
+        except (Conflict, Foreign, OperationFailed):
+            await self.discard_quietly(pending)
+            raise
+        if not taken:
+            await self.discard_quietly(pending)
+
+    async def take_name(self, name: str, spec: WorkspaceSpec) -> bool:
+        """Rename an instance to the workspace's name; False when the workspace is there already.
+
+        Raises:
+            Foreign: the name belongs to something that is not this workspace.
+        """
+        try:
+            await self._instances.rename(name, spec.name)
+        except (Conflict, NotFound, OperationFailed):
             winner = await self._instances.get(spec.name)
-            await self._discard_quietly(pending)
             if winner is None:
                 raise
             if winner["config"].get(keys.UUID) != spec.uuid:
                 raise Foreign(f"{spec.name} was taken by another instance") from None
+            return False
+        return True
 
-    async def keep(self, spec: WorkspaceSpec, uuid: str) -> str:
-        """Move the workspace's instance aside, off the network, and return its new name."""
-        kept = kept_name(spec.name, uuid)
-        await self._instances.rename(spec.name, kept)
-        since = datetime.now(UTC).isoformat(timespec="seconds")
-        await self._instances.configure(
-            kept,
-            {keys.KIND: "kept", keys.KEPT_SINCE: since},
-            devices={"eth0": {"type": "none"}},  # its address and MAC are free for others now
-        )
-        return kept
+    async def connect(self, name: str, config: Mapping[str, str]) -> None:
+        """Give a kept instance an address again, and these config keys with it.
+
+        Nothing happens when another process has done so: two addresses in turn would cut off
+        what has been started with the first.
+        """
+        async with self._making, creating(self._instances.lock):
+            record = await self._instances.get(name)
+            if record is None or record["config"].get(keys.KIND) != "kept":
+                return
+            profile = (await self._get_profile())["devices"]
+            nic = keys.nic_device(profile, await self._find_address(name))
+            await self._instances.configure(name, config, devices={"eth0": nic})
 
     async def discard(self, name: str) -> None:
         """Delete an instance of ours, running or not, protected or not."""
@@ -100,16 +117,20 @@ class Clones:
             await self._instances.configure(name, {keys.PROTECTED: "false"})
             await self._instances.delete(name)
 
-    async def sweep(self, older_than: timedelta) -> list[str]:
+    async def sweep(self, older_than: timedelta, spare: Collection[str] = ()) -> list[str]:
         """Delete clones begun before `older_than` ago and never published; return their names.
 
         They are left by a process that was killed. Only names that repeat the instance's own
         uuid are ours to delete.
+
+        Args:
+            spare: uuids of workspaces that wait for such a clone still.
         """
         swept = []
         for record in await self._instances.list_all():
-            if _is_pending(record) and _age(record) > older_than:
-                await self._discard_quietly(record["name"])
+            awaited = record["config"].get(keys.UUID) in spare
+            if _is_pending(record) and _age(record) > older_than and not awaited:
+                await self.discard_quietly(record["name"])
                 swept.append(record["name"])
         return swept
 
@@ -159,7 +180,8 @@ class Clones:
             self._known_profile = await self._instances.get_profile(self._profile)
         return self._known_profile
 
-    async def _discard_quietly(self, name: str) -> None:
+    async def discard_quietly(self, name: str) -> None:
+        """Delete an instance of ours, now or, when LXD cannot, by the sweeper."""
         try:
             await self.discard(name)
         except LXDError as error:

@@ -13,6 +13,7 @@ USER = "user.coyotelab.user"
 GATEWAY = "user.coyotelab.gateway"  # on the profile: the bridge's own address, 10.157.0.1/20
 FIRST_GRANTED = "user.coyotelab.first-id"  # on the profile: first host user id LXD may use
 KEPT_SINCE = "user.coyotelab.kept-since"
+READY = "user.coyotelab.ready"  # a clone lacks nothing, and waits for its name only
 FIRST_ID = "volatile.idmap.base"  # LXD's: first host user id of the instance's own range
 PROTECTED = "security.protection.delete"
 
@@ -28,14 +29,45 @@ def limit_keys(limits: Limits) -> dict[str, str]:
     }
 
 
+def find_limit_changes(record: Mapping[str, Any], limits: Limits) -> dict[str, str]:
+    """Return the `limits.*` keys in which an instance differs from what it shall have."""
+    return {
+        key: value
+        for key, value in limit_keys(limits).items()
+        if record["config"].get(key) != value
+    }
+
+
+def find_resized_root(record: Mapping[str, Any], disk: int) -> Devices:
+    """Return the root device with another size, nothing when it has that size already.
+
+    It is never made from the profile's alone: an instance without its own has no limit of ours.
+    """
+    root = record["expanded_devices"].get("root", {})
+    return (
+        {} if not root or root.get("size") == str(disk) else {"root": {**root, "size": str(disk)}}
+    )
+
+
+def disk_usage(state: Mapping[str, Any] | None) -> int:
+    """Return the bytes that a root file system holds, by an instance's state; 0 if it is silent."""
+    disks = (state or {}).get("disk") or {}
+    return int(disks.get("root", {}).get("usage") or 0)
+
+
 def workspace_devices(profile: Devices, address: str, disk: int) -> dict[str, dict[str, str]]:
     """Return the devices that differ from the profile's: root with a size, eth0 with an address.
 
     An instance's device replaces the profile's of the same name whole, so that the profile's
     keys (pool, network, filters) are repeated here.
     """
-    nic = {**profile["eth0"], "ipv4.address": address, "hwaddr": mac_address(address)}
-    return {"root": {**profile["root"], "size": str(disk)}, "eth0": nic}
+    root = {**profile["root"], "size": str(disk)}
+    return {"root": root, "eth0": nic_device(profile, address)}
+
+
+def nic_device(profile: Devices, address: str) -> dict[str, str]:
+    """Return the profile's eth0 with an address of its own, and the MAC that goes with it."""
+    return {**profile["eth0"], "ipv4.address": address, "hwaddr": mac_address(address)}
 
 
 def clone_body(
@@ -60,6 +92,11 @@ def clone_body(
         "devices": dict(devices),
         "source": {"type": "copy", "source": spec.base, "project": project, "instance_only": True},
     }
+
+
+def stream_body(command: list[str]) -> dict[str, Any]:
+    """Return the body of `POST /1.0/instances/{name}/exec` whose input and output are ours."""
+    return exec_body(command, {}) | {"wait-for-websocket": True}
 
 
 def exec_body(command: list[str], environment: Mapping[str, str]) -> dict[str, Any]:

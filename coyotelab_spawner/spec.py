@@ -1,7 +1,7 @@
 """The values that describe a workspace: what it shall be and what it is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 GIB = 1024**3
@@ -51,6 +51,10 @@ class WorkspaceSpec:
     created: bool = False
     former: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+
+    def replace_uuid(self, uuid: str) -> "WorkspaceSpec":
+        """Return the same place with another identity, and no former one."""
+        return replace(self, uuid=uuid, former="")
 
 
 class WorkspaceState(StrEnum):

@@ -1,12 +1,17 @@
-"""Tells the Hub that the workspace is in use, so that nobody stops it under a working person."""
+"""Tells the Hub that a person is here, so that nobody stops the workspace under them.
+
+What programs do with no page open is no presence; `work` tells the service of it when it asks.
+"""
 
 import asyncio
 import json
 import logging
+import time
 from datetime import UTC, datetime
 
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 
+from coyotelab_workspace.presence import Presence
 from coyotelab_workspace.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -14,19 +19,31 @@ INTERVAL = 60.0
 
 
 class Activity:
-    """Remembers when something last happened and posts it every minute, only when it is news."""
+    """Remembers when somebody was last here and posts it every minute, only when it is news."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, presence: Presence) -> None:
+        self._settings, self._presence = settings, presence
         self.last = datetime.now(UTC)
         self._posted: datetime | None = None
+        self._loud = time.monotonic()
 
     def note(self) -> None:
-        """Something happened now."""
+        """A person did something now."""
         self.last = datetime.now(UTC)
+        self.note_work()
+
+    def note_work(self) -> None:
+        """A program did something now."""
+        self._loud = time.monotonic()
+
+    def get_quiet_seconds(self) -> float:
+        """Return the seconds since anything happened."""
+        return time.monotonic() - self._loud
 
     async def post(self) -> bool:
         """Post once; True when the Hub took it or there was nothing new."""
+        if self._presence.count():
+            self.last = datetime.now(UTC)  # whoever has a page open is here, however still
         last, settings = self.last, self._settings
         if last == self._posted or not settings.activity_url:
             return True

@@ -46,6 +46,7 @@ class ArchiveHandler(Handler):
             await self.flush()
             while (piece := await ahead) is not None:
                 ahead = asyncio.ensure_future(asyncio.to_thread(next, pieces, None))
+                self.context.activity.note()
                 self.write(piece)
                 await self.flush()
         except StreamClosedError:

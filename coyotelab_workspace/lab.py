@@ -1,6 +1,7 @@
 """JupyterLab as a child process on a unix socket, started when somebody asks for it."""
 
 import asyncio
+import json
 import logging
 import secrets
 import socket
@@ -15,6 +16,7 @@ from coyotelab_workspace.settings import Settings
 log = logging.getLogger(__name__)
 IDLE_SECONDS = 1800  # without kernels and requests JupyterLab ends itself after this
 KERNEL_IDLE_SECONDS = 7200  # a kernel that no page shows is ended after this
+ANSWER_SECONDS, ANSWER_BYTES = 2.0, 1 << 20
 COMMAND = (sys.executable, "-IS", str(Path(__file__).with_name("lab_main.py")))
 
 
@@ -86,6 +88,34 @@ class Lab:
             stdin=asyncio.subprocess.DEVNULL,
         )
         log.info("JupyterLab starts as process %s", self._process.pid)
+
+    async def count_busy_kernels(self) -> int:
+        """Return how many kernels compute just now; 0 when JupyterLab does not say."""
+        if not self.is_ready():
+            return 0
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                kernels = json.loads(await self._ask("api/kernels"))
+            return sum(kernel["execution_state"] == "busy" for kernel in kernels)
+        except (OSError, TimeoutError, ValueError, KeyError, TypeError):
+            return 0
+
+    async def _ask(self, path: str) -> bytes:
+        """The body of JupyterLab's answer; asking does not keep it from ending itself."""
+        reader, writer = await asyncio.open_unix_connection(self.path)
+        head = (
+            f"GET {self.base_url}{path}?no_track_activity=1 HTTP/1.0",
+            "Host: localhost",
+            f"Authorization: token {self.token}",
+        )
+        try:
+            writer.write("\r\n".join((*head, "", "")).encode())
+            answer = b""
+            while (data := await reader.read(ANSWER_BYTES)) and len(answer) < ANSWER_BYTES:
+                answer += data
+        finally:
+            writer.close()
+        return answer.partition(b"\r\n\r\n")[2]
 
     async def stop(self) -> None:
         """End it, if it lives."""

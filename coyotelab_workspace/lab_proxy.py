@@ -82,7 +82,7 @@ class LabHandler(Handler):
             raise Refused(503, "JupyterLab is not running.") from e
         stream: IOStream = self.detach()
         link = _Link(stream)
-        self.context.watch.add(link, self.token)
+        self.context.watch.add(link, self.token, self.viewer)
         up = asyncio.ensure_future(_send_on(stream, writer))
         try:
             writer.write(head + self.request.body)

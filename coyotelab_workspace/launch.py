@@ -4,6 +4,7 @@ Run by the spawner as root (`workspace-start`), or to start again from what was 
 (`workspace-start --resume`, exit status 3 when nothing was).
 """
 
+import errno
 import fcntl
 import json
 import os
@@ -90,10 +91,22 @@ def listen(url: str) -> socket.socket:
     parts = urlsplit(url)
     sock = socket.socket(socket.AF_INET)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    sock.bind((parts.hostname or "0.0.0.0", parts.port or 8888))
+    _bind(sock, (parts.hostname or "0.0.0.0", parts.port or 8888))
     sock.listen(128)
     sock.setblocking(False)
     return sock
+
+
+def _bind(sock: socket.socket, address: tuple[str, int], patience: float = 2.0) -> None:
+    """Bind; a server that has just ended loses its name in /proc before it loses its socket."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            return sock.bind(address)
+        except OSError as e:
+            if e.errno != errno.EADDRINUSE or time.monotonic() > end:
+                raise
+        time.sleep(0.01)
 
 
 def detach(log: Path) -> bool:

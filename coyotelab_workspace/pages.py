@@ -12,4 +12,6 @@ class TerminalPage(Handler):
         """The page says whose workspace it is, and offers what the viewer may do."""
         settings = self.context.settings
         mine = self.viewer.name == settings.user
-        self.render("terminal.html", viewer=self.viewer.name, mine=mine)
+        self.render(
+            "terminal.html", viewer=self.viewer.name, mine=mine, hours=f"{settings.job_hours:g}"
+        )

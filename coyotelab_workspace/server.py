@@ -22,8 +22,10 @@ from coyotelab_workspace.download import ArchiveHandler
 from coyotelab_workspace.hub_auth import HubAuth
 from coyotelab_workspace.lab import Lab
 from coyotelab_workspace.lab_proxy import LabHandler
+from coyotelab_workspace.presence import Presence
 from coyotelab_workspace.settings import Settings, from_environment
 from coyotelab_workspace.watch import Watch
+from coyotelab_workspace.work import WorkHandler
 
 HERE = Path(__file__).parent
 TYPES = {
@@ -32,6 +34,7 @@ TYPES = {
     ".mjs": "text/javascript",
     ".svg": "image/svg+xml",
 }
+PING = 20  # seconds; keeps the proxy informed that a page is open
 FOREVER = "public, max-age=31536000, immutable"
 
 
@@ -57,14 +60,15 @@ def get_version() -> str:
 
 def make_context(settings: Settings, account: Account) -> Context:
     """The parts of a server, not yet running."""
-    auth, activity = HubAuth(settings), Activity(settings)
+    auth, presence = HubAuth(settings), Presence(settings.user)
+    activity = Activity(settings, presence)
     return Context(
         settings=settings,
         account=account,
         version=get_version(),
         started=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         auth=auth,
-        watch=Watch(auth),
+        watch=Watch(auth, presence),
         activity=activity,
         terminals=terminals.Terminals(account, activity),
         lab=Lab(settings, account),
@@ -78,6 +82,7 @@ def make_application(context: Context) -> Application:
         ("", pages.TerminalPage, {}),
         ("api/?", handlers.ReadinessHandler, {}),
         ("oauth_callback", handlers.CallbackHandler, {}),
+        ("api/work", WorkHandler, {}),
         ("api/terminals", terminals.TerminalsHandler, {}),
         (r"api/terminals/(\w+)", terminals.TerminalHandler, {}),
         (r"terminals/websocket/(\w+)", terminals.TerminalSocket, shells),
@@ -91,7 +96,8 @@ def make_application(context: Context) -> Application:
         default_handler_class=handlers.NotFoundHandler,
         template_path=str(HERE / "templates"),
         compress_response=True,
-        websocket_ping_interval=25,
+        websocket_ping_interval=PING,
+        websocket_ping_timeout=PING,  # a computer that has gone is noticed within 45 s
         websocket_max_message_size=4 << 20,
         context=context,
     )
@@ -101,7 +107,8 @@ async def serve(context: Context, sock: socket.socket) -> None:
     """Answer requests until SIGTERM; JupyterLab and the shells end with the process."""
     server = HTTPServer(make_application(context), xheaders=True, max_body_size=64 << 20)
     server.add_sockets([sock])
-    work = asyncio.gather(context.activity.run(), context.watch.run())
+    watch = context.watch
+    work = asyncio.gather(context.activity.run(), watch.run(), watch.presence.run())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, work.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         await work

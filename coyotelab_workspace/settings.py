@@ -25,6 +25,9 @@ class Settings:
     hub_home: str
     course: str
     pages_url: str
+    work_token: str
+    idle_minutes: int | None  # None: nobody said; 0: never stops by itself
+    job_hours: float
 
     @property
     def cookie(self) -> str:
@@ -73,4 +76,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         hub_home=f"{host}{base}hub/home",
         course=get("COYOTELAB_COURSE", "") or get("JUPYTERHUB_SERVER_NAME", ""),
         pages_url=get("COYOTELAB_PAGES_URL", "").rstrip("/"),
+        work_token=get("COYOTELAB_WORK_TOKEN", ""),
+        idle_minutes=int(minutes) if (minutes := get("COYOTELAB_IDLE_MINUTES", "")) else None,
+        job_hours=float(get("COYOTELAB_JOB_HOURS", "") or 0),
     )

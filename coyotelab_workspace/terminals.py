@@ -17,6 +17,7 @@ from tornado.websocket import WebSocketClosedError
 from coyotelab_workspace.account import Account, clean_environment, get_shell
 from coyotelab_workspace.activity import Activity
 from coyotelab_workspace.handlers import Handler, Refused
+from coyotelab_workspace.presence import Visitors
 
 log = logging.getLogger(__name__)
 MAX_TERMINALS = 20
@@ -60,9 +61,9 @@ class Terminals(NamedTermManager):
         return {"name": name, "last_activity": last.isoformat().replace("+00:00", "Z")}
 
     def pre_pty_read_hook(self, ptywclients: PtyWithClients) -> None:
-        """Output is activity, with or without a page."""
+        """Output is work, and nobody's presence: it goes on without a page too."""
         ptywclients.last_activity = datetime.now(UTC)
-        self._activity.note()
+        self._activity.note_work()
 
     def pty_read(self, fd: int, events: Any = None) -> None:
         """Pass on output; wait while a browser is behind, and keep a bounded scrollback."""
@@ -98,7 +99,7 @@ class TerminalSocket(Handler, TermSocket):
     def open(self, name: str) -> None:
         """Connect to the shell, with the size of the page if it says so (?rows=&cols=)."""
         self.set_nodelay(True)
-        self.context.watch.add(self, self.token)
+        self.context.watch.add(self, self.token, self.viewer)
         created = name not in self.term_manager.terminals
         try:
             self.terminal = self.term_manager.get_terminal(name)
@@ -109,8 +110,16 @@ class TerminalSocket(Handler, TermSocket):
         self.terminal.clients.append(self)
         self.set_size(self.get_query_argument("rows", ""), self.get_query_argument("cols", ""))
         self.send_json_message(["setup", {"created": created}])
+        presence = self.context.watch.presence
+        presence.listen(self.show_visitors)
+        if visitors := presence.get_visitors():
+            self.show_visitors(visitors)
         if replay := "".join(self.terminal.read_buffer):
             self.on_pty_read(replay)
+
+    def show_visitors(self, visitors: Visitors) -> None:
+        """["visitors", [{"name", "since"}]], whenever they change; other clients ignore it."""
+        self.send_json_message(["visitors", visitors])
 
     def set_size(self, rows: object, cols: object) -> None:
         """Fit the shell to the page; nonsense is ignored."""
@@ -174,6 +183,7 @@ class TerminalSocket(Handler, TermSocket):
     def on_close(self) -> None:
         """Leave the shell to itself."""
         self.context.watch.remove(self)
+        self.context.watch.presence.unlisten(self.show_visitors)
         if self.terminal is not None and self in self.terminal.clients:
             self.terminal.clients.remove(self)
             with contextlib.suppress(OSError):

@@ -4,7 +4,8 @@ import asyncio
 import logging
 from typing import Protocol
 
-from coyotelab_workspace.hub_auth import HubAuth, HubUnreachable
+from coyotelab_workspace.hub_auth import HubAuth, HubUnreachable, Viewer
+from coyotelab_workspace.presence import Presence
 
 log = logging.getLogger(__name__)
 INTERVAL = 30.0
@@ -19,23 +20,26 @@ class Closable(Protocol):
 
 
 class Watch:
-    """The open sockets, each with the token that opened it."""
+    """The open sockets, each with the token that opened it and whose it is."""
 
-    def __init__(self, auth: HubAuth) -> None:
+    def __init__(self, auth: HubAuth, presence: Presence) -> None:
         self._auth = auth
-        self._open: dict[Closable, str] = {}
+        self.presence = presence
+        self._open: dict[Closable, tuple[str, str]] = {}
 
-    def add(self, socket: Closable, token: str) -> None:
+    def add(self, socket: Closable, token: str, viewer: Viewer) -> None:
         """Look after this socket from now on."""
-        self._open[socket] = token
+        self._open[socket] = token, viewer.name
+        self.presence.enter(viewer.name)
 
     def remove(self, socket: Closable) -> None:
         """It has been closed."""
-        self._open.pop(socket, None)
+        if known := self._open.pop(socket, None):
+            self.presence.leave(known[1])
 
     async def check(self) -> None:
         """Ask the Hub about each token; only its clear no closes a socket, silence does not."""
-        for token in set(self._open.values()):
+        for token in {token for token, _ in self._open.values()}:
             try:
                 viewer = await self._auth.identify(token, fresh=True)
             except HubUnreachable as e:
@@ -43,7 +47,7 @@ class Watch:
                 continue
             if viewer is not None and viewer.may_enter:
                 continue
-            for socket in [s for s, t in self._open.items() if t == token]:
+            for socket in [s for s, (t, _) in self._open.items() if t == token]:
                 socket.close(CODE_REVOKED, "Your access to this workspace has ended.")
 
     async def run(self, interval: float = INTERVAL) -> None:

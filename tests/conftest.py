@@ -73,6 +73,7 @@ def sweep(connection: Connection, state: Path) -> None:
     finish(_discard_all(connection))
     for folder in ("hub", "service"):
         shutil.rmtree(state / folder, ignore_errors=True)
+    (state / "config.py").unlink(missing_ok=True)  # values that a killed test had set
 
 
 @pytest.fixture(scope="session")
@@ -115,6 +116,11 @@ def site(test_state: Path, machine: dict[str, Any], swept: None) -> Iterator[Sit
     running.start()
     yield running
     running.stop()
+
+
+async def sh(instances: Instances, name: str, script: str) -> int:
+    """Run a script as root in a running instance; return its exit status."""
+    return await instances.run(name, keys.exec_body(["/bin/sh", "-c", script], {}), 30)
 
 
 def renewed(spec: WorkspaceSpec) -> WorkspaceSpec:

@@ -1,4 +1,4 @@
-"""Pages of one's own account: tokens for the REST API, and logging out."""
+"""Pages of one's own account: its password, tokens for the REST API, and logging out."""
 
 from typing import Any
 
@@ -62,6 +62,14 @@ class TokensPage(PageHandler):
             form.purpose.data or "",
         )
         self.write_page("tokens.html", form=form, token=token)
+
+
+class PasswordPage(PageHandler):
+    """One's own password, which only the Hub can change: it ends the sessions."""
+
+    def get(self) -> None:
+        """Go there."""
+        self.redirect(f"{self.services.hub_url}change-password")
 
 
 class LoginCallback(HubOAuthCallbackHandler, PageHandler):

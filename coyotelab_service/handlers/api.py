@@ -1,13 +1,12 @@
 """The REST API: JSON in and out, by token only; what may be done is what the pages may do."""
 
 import json
-from dataclasses import asdict
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any
 
-from .. import courses, enrollments
-from ..courses import CourseView, StudentView
-from ..errors import Invalid, NotFound, Unavailable
+from ..errors import Invalid, InvalidFields, NotFound, Unavailable
 from ..openapi import DOCUMENT
 from ..workspaces import WorkspaceView
 from .base import Handler
@@ -19,6 +18,7 @@ class ApiHandler(Handler):
     """One request of a program that acts as the person whose token it shows."""
 
     open_to_all = False
+    _by_field: Mapping[str, str] = MappingProxyType({})  # what is wrong, by field
 
     async def prepare(self) -> None:
         """Find out whose token it is. Cookies do not count, so no other site can ask for us."""
@@ -42,14 +42,25 @@ class ApiHandler(Handler):
         self.write_problem(status, message)
         self.finish()
 
-    def read(self, name: str, kind: type) -> Any:
-        """Return one member of the JSON object sent; raises Invalid, in words, unless it fits."""
+    def read_object(self) -> dict[str, Any]:
+        """Return the JSON object sent; raises Invalid, in words, when it is none."""
         try:
             body = json.loads(self.request.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Invalid(NOT_JSON) from error
         if not isinstance(body, dict):
             raise Invalid(NOT_JSON)
+        return body
+
+    def read(self, name: str, kind: type, missing: Any = None) -> Any:
+        """Return one member of the JSON object sent; raises Invalid, in words, unless it fits.
+
+        Args:
+            missing: what it is when it is not there; None: it has to be there.
+        """
+        body = self.read_object()
+        if missing is not None and name not in body:
+            return missing
         if not isinstance(body.get(name), kind):
             raise Invalid(f'The JSON object needs "{name}", of type {TYPES[kind]}.')
         value = body[name]
@@ -63,23 +74,20 @@ class ApiHandler(Handler):
         self.set_header("Content-Type", "application/json")
         self.write(json.dumps(body))
 
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer with a problem; one about fields says for each what is wrong with it."""
+        error = (kwargs.get("exc_info") or (None, None))[1]
+        self._by_field = error.tell_each() if isinstance(error, InvalidFields) else {}
+        super().write_error(status_code, **kwargs)
+
     def write_problem(self, status: int, message: str) -> None:
         """Write an error as RFC 9457 has it."""
-        title = HTTPStatus(status).phrase
+        problem: dict[str, Any] = {"title": HTTPStatus(status).phrase, "status": status}
+        problem["detail"] = message
+        if self._by_field:
+            problem["errors"] = self._by_field
         self.set_header("Content-Type", "application/problem+json")
-        self.write(json.dumps({"title": title, "status": status, "detail": message}))
-
-    def show_course(self, course: CourseView) -> dict[str, Any]:
-        """Return a course as JSON has it."""
-        shown = asdict(course)
-        shown["instructor"] = {
-            "username": course.instructor,
-            "name": shown.pop("instructor_name"),
-            "email": shown.pop("instructor_email"),
-        }
-        for name in ("start_date", "end_date"):
-            shown[name] = shown[name] and shown[name].isoformat()
-        return shown
+        self.write(json.dumps(problem))
 
     def show_workspace(self, workspace: WorkspaceView) -> dict[str, Any]:
         """Return a workspace as JSON has it; `url` is the page that opens it."""
@@ -89,6 +97,7 @@ class ApiHandler(Handler):
             "course": workspace.slug,
             "username": workspace.username,
             "state": workspace.state,
+            "outdated": workspace.outdated,
             "url": f"{base.rstrip('/')}/{page}",
         }
 
@@ -128,55 +137,6 @@ class OpenApi(ApiHandler):
         self.reply(DOCUMENT | {"servers": [{"url": f"{self.services.prefix}api"}]})
 
 
-class CoursesApi(ApiHandler):
-    """The courses somebody teaches or attends."""
-
-    async def get(self) -> None:
-        """List them."""
-        found = await self.services.run(courses.list_courses, self.person)
-        self.reply([self.show_course(course) for course in found])
-
-
-class CourseApi(ApiHandler):
-    """One course."""
-
-    async def get(self, slug: str) -> None:
-        """Show it."""
-        course = await self.services.run(courses.get_course, self.person, slug)
-        self.reply(self.show_course(course))
-
-
-class EnrollmentsApi(ApiHandler):
-    """Who is, or was, in a course."""
-
-    async def get(self, slug: str) -> None:
-        """List them."""
-        students = await self.services.run(courses.list_students, self.person, slug)
-        self.reply([asdict(student) for student in students])
-
-    async def post(self, slug: str) -> None:
-        """Enroll somebody who has an account."""
-        username = self.read("username", str)
-        student: StudentView = await self.services.run(
-            enrollments.enroll, self.person, slug, username
-        )
-        await self.services.reconciler.enforce(slug, student.username)
-        self.reply(asdict(student), 201)
-
-
-class EnrollmentApi(ApiHandler):
-    """One enrollment."""
-
-    async def patch(self, slug: str, username: str) -> None:
-        """Drop somebody, or take them back."""
-        enabled = self.read("enabled", bool)
-        student: StudentView = await self.services.run(
-            enrollments.set_enabled, self.person, slug, username, enabled
-        )
-        await self.services.reconciler.enforce(slug, username)
-        self.reply(asdict(student))
-
-
 class WorkspacesApi(ApiHandler):
     """The workspaces of a course: all of them for its instructor, else one's own."""
 
@@ -205,7 +165,27 @@ class WorkspaceActionApi(ApiHandler):
             "start": workspaces.start,
             "stop": workspaces.stop,
             "restart": workspaces.restart,
-            "reset": workspaces.reset,
         }[action]
         workspace = await act(self.person, slug, username)
         self.reply(self.show_workspace(workspace), 202 if workspace.state == "starting" else 200)
+
+
+class ResetApi(ApiHandler):
+    """Giving a workspace the course's base again."""
+
+    async def post(self, slug: str, username: str) -> None:
+        """Do it, and answer when it is done."""
+        keep_home = bool(self.request.body.strip()) and self.read("keep_home", bool)
+        workspaces = self.services.workspaces
+        await workspaces.resets.reset(self.person, slug, username, keep_home)
+        self.reply(self.show_workspace(await workspaces.get(self.person, slug, username)))
+
+
+class UndoApi(ApiHandler):
+    """Bringing back the machine from before the last reset."""
+
+    async def post(self, slug: str, username: str) -> None:
+        """Do it, and answer when it is done."""
+        workspaces = self.services.workspaces
+        await workspaces.resets.undo(self.person, slug, username)
+        self.reply(self.show_workspace(await workspaces.get(self.person, slug, username)))

@@ -11,6 +11,7 @@ from tornado.web import Finish, HTTPError, RequestHandler
 
 from .. import i18n
 from ..access import Person
+from ..addresses import find_address
 from ..errors import Conflict, Invalid, NotFound, Refused, ServiceError, Unavailable
 from ..hub_api import HubUnavailable
 from ..services import Services
@@ -93,8 +94,7 @@ class Handler(HubOAuthenticated, RequestHandler):
         self._hub_auth_user_cache = model  # what current_user is from here on
         if not model or model.get("kind") != "user":
             return None
-        origin = str(self.request.remote_ip or "")
-        return Person(model["name"], bool(model.get("admin")), origin)
+        return Person(model["name"], bool(model.get("admin")), find_address(self.request))
 
     def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
         """Answer with an error page; when half an answer is out already, cut the connection.
@@ -159,6 +159,10 @@ class PageHandler(Handler):
             self.services.templates.get_template(template).render(
                 person=person,
                 language=i18n.get_language(),
+                languages=i18n.find_names(),
+                cookie_domain=self.services.cookie_domain,
+                has_campus=self.services.site.campus_login,
+                back=self.request.uri if self.request.method == "GET" else self.services.prefix,
                 prefix=self.services.prefix,
                 hub_url=self.services.hub_url,
                 static_url=self.static_url,

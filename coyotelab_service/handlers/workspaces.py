@@ -1,15 +1,18 @@
-"""Pages of one workspace: opening it, its progress, restart and reset."""
+"""Pages of one workspace: opening it, its progress, restart, reset and its undoing."""
 
 import json
 from dataclasses import asdict
+from typing import Any
 
 from tornado.iostream import StreamClosedError
 
 from .. import courses
 from ..access import find_place
 from ..errors import ServiceError
+from ..hub_api import ProgressEvent
+from ..i18n import gettext
+from ..kept import list_kept
 from ..rules import Action
-from ..workspaces import WorkspaceView
 from .base import PageHandler
 
 
@@ -44,13 +47,16 @@ class ProgressStream(PageHandler):
         self.set_header("X-Accel-Buffering", "no")
         try:
             if first:
-                await self._send(asdict(first))
+                await self._tell(first)
             async for event in events:
-                await self._send(asdict(event))
+                await self._tell(event)
         except StreamClosedError:
             pass
         except ServiceError as error:
             await self._send({"failed": True, "message": error.tell()})
+
+    async def _tell(self, event: ProgressEvent) -> None:
+        await self._send(asdict(event) | {"message": gettext(event.message)})
 
     async def _send(self, event: dict[str, object]) -> None:
         self.write(f"data: {json.dumps(event)}\n\n")
@@ -68,7 +74,8 @@ class ActionPage(PageHandler):
         username = username or self.person.username
         await self.services.run(find_place, self.person, slug, username, self.action)
         course = await self.services.run(courses.get_course, self.person, slug)
-        self.write_page(self.template, course=course, username=username)
+        facts = await self.find_facts(slug, username)
+        self.write_page(self.template, course=course, username=username, **facts)
 
     async def post(self, slug: str, username: str | None) -> None:
         """Do it, and go back in."""
@@ -76,7 +83,11 @@ class ActionPage(PageHandler):
         await self.act(slug, username)
         self.redirect(self.page("workspaces", slug, username), status=303)
 
-    async def act(self, slug: str, username: str) -> WorkspaceView:
+    async def find_facts(self, slug: str, username: str) -> dict[str, Any]:
+        """Return what the page says beside the course and the person."""
+        return {}
+
+    async def act(self, slug: str, username: str) -> None:
         """Do it."""
         raise NotImplementedError
 
@@ -87,9 +98,9 @@ class RestartPage(ActionPage):
     action = Action.RESTART
     template = "restart.html"
 
-    async def act(self, slug: str, username: str) -> WorkspaceView:
+    async def act(self, slug: str, username: str) -> None:
         """Restart it."""
-        return await self.services.workspaces.restart(self.person, slug, username)
+        await self.services.workspaces.restart(self.person, slug, username)
 
 
 class ResetPage(ActionPage):
@@ -98,6 +109,31 @@ class ResetPage(ActionPage):
     action = Action.RESET
     template = "reset.html"
 
-    async def act(self, slug: str, username: str) -> WorkspaceView:
+    async def find_facts(self, slug: str, username: str) -> dict[str, Any]:
+        """Say whether the base has changed; then the home directory is meant to stay."""
+        workspace = await self.services.workspaces.get(self.person, slug, username)
+        keep_home = workspace.outdated or self.get_query_argument("home", "") == "keep"
+        days = self.services.site.kept_days
+        return {"outdated": workspace.outdated, "keep_home": keep_home, "days": days}
+
+    async def act(self, slug: str, username: str) -> None:
         """Reset it."""
-        return await self.services.workspaces.reset(self.person, slug, username)
+        keep_home = self.get_body_argument("home", "") == "keep"
+        await self.services.workspaces.resets.reset(self.person, slug, username, keep_home)
+
+
+class UndoPage(ActionPage):
+    """Brings back the machine from before a reset."""
+
+    action = Action.UNDO
+    template = "undo.html"
+
+    async def find_facts(self, slug: str, username: str) -> dict[str, Any]:
+        """Show what there is to go back to."""
+        machines = await self.services.run(list_kept, slug, username)
+        return {"machines": machines, "days": self.services.site.kept_days}
+
+    async def act(self, slug: str, username: str) -> None:
+        """Bring it back."""
+        name = self.get_body_argument("machine", "")
+        await self.services.workspaces.resets.undo(self.person, slug, username, name)

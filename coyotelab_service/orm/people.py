@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Integer, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
-from .base import Base, Changing, session_of, utc_now
+from .base import Base, Changing, session_of
 
 if TYPE_CHECKING:
     from .courses import Course, Enrollment
@@ -68,10 +68,12 @@ class User(Changing, Base):
 
 
 class LoginFailure(Base):
-    """How often logging in has failed of late, for one account or from one address."""
+    """How full the measure of failed logins is for one account, one address or both; throttle.py.
+
+    A row whose measure has run empty says nothing any more and is swept.
+    """
 
     __tablename__ = "login_failures"
 
-    key: Mapped[str] = mapped_column(String(128), unique=True)  # "account:..." or "address:..."
-    count: Mapped[int] = mapped_column(Integer, default=0)
-    last_at: Mapped[datetime] = mapped_column(default=utc_now)
+    key: Mapped[str] = mapped_column(String(128), unique=True)
+    empty_at: Mapped[datetime] = mapped_column(index=True)

@@ -34,7 +34,7 @@ source.onmessage = (message) => {
     fail(event.message);
   } else if (event.ready) {
     source.close();
-    show(100, "Ready");
+    show(100, start.dataset.ready);
     location.replace(start.dataset.workspace);
   } else {
     show(event.progress, event.message);
@@ -44,6 +44,6 @@ source.onerror = () => {
   // The browser tries again by itself, unless the answer was no stream at all.
   misses += 1;
   if (source.readyState === EventSource.CLOSED || misses > 5) {
-    fail("The connection was lost. Your workspace may be running all the same.");
+    fail(start.dataset.lost);
   }
 };

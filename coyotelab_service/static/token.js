@@ -7,5 +7,5 @@ copy.addEventListener("click", async () => {
   const token = document.getElementById("token");
   token.select();
   await navigator.clipboard.writeText(token.value);
-  copy.textContent = "Copied";
+  copy.textContent = copy.dataset.done ?? "Copied";
 });

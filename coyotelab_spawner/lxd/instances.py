@@ -37,10 +37,14 @@ class Instances:
         self.lock = certificate if certificate.exists() else None
         self._lxd = LXDClient(connection)
 
-    async def get(self, name: str) -> Instance | None:
-        """Return LXD's record of an instance, or None when there is none of that name."""
+    async def get(self, name: str, *part: str) -> Instance | None:
+        """Return LXD's record of an instance, or None when there is none of that name.
+
+        Args:
+            part: of the record, such as "state"; without one it is the record itself.
+        """
         try:
-            record: Instance = await self._lxd.read("instances", name)
+            record: Instance = await self._lxd.read("instances", name, *part)
         except NotFound:
             return None
         return record

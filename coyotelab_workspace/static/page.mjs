@@ -25,6 +25,17 @@ function showGone(sentence) {
   find(".gone p").textContent = sentence;
 }
 
+function showVisitors(visitors) {
+  const bar = find(".visitors");
+  const others = visitors.filter(({ name }) => name !== document.body.dataset.viewer);
+  const sentences = others.map(({ name, since }) => {
+    const time = new Date(since).toLocaleTimeString(document.documentElement.lang, { timeStyle: "short" });
+    return bar.dataset.text.replace("{name}", () => name).replace("{time}", () => time);
+  });
+  bar.textContent = sentences.join(" ");
+  bar.hidden = !others.length;
+}
+
 function select(name, focus = true) {
   current = name;
   for (const [other, { terminal, tab }] of terminals) {
@@ -59,6 +70,7 @@ function open(name, focus = true) {
     },
     onLost: (event, wasOpen) => lose(event, wasOpen),
     onLeave: () => tab.focus(),
+    onVisitors: showVisitors,
   });
   terminal.xterm.options.screenReaderMode = reader;
   terminals.set(name, { terminal, tab });

@@ -11,7 +11,7 @@ const RESUME_AT = 100_000;
 const THEME = { background: "#16181d", foreground: "#e6e6e6", cursor: "#f0a53a", selectionBackground: "#3d5a80" };
 
 export class Terminal {
-  // events: onState(word), onLost(closeEvent, wasOpen), onLeave()
+  // events: onState(word), onLost(closeEvent, wasOpen), onLeave(), onVisitors([{name, since}])
   constructor(name, prefix, panel, events) {
     this.name = name;
     this.url = `${location.origin.replace(/^http/, "ws")}${prefix}terminals/websocket/${name}`;
@@ -48,6 +48,7 @@ export class Terminal {
         opened = true;
         this.setUp(content.created);
       } else if (kind === "stdout") this.show(content);
+      else if (kind === "visitors") this.events.onVisitors(content);
       else if (kind === "disconnect") this.end();
     };
     socket.onclose = (event) => {

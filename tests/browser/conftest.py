@@ -1,32 +1,21 @@
 """A real Chromium, and pictures of what it saw."""
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from ..looks import ARGUMENTS, CHROMIUM, SCREENSHOTS
 from ..site import PASSWORD, Site
 
-SCREENSHOTS = Path(__file__).parent / "screenshots"
 WIDE, NARROW = {"width": 1280, "height": 800}, {"width": 390, "height": 844}
-# Without these, Debian's Chromium asks the Internet for updates, which a closed network refuses.
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 Enter = Callable[[str], Page]
 
 
 @pytest.fixture(scope="module")  # Playwright keeps the event loop that later tests need
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=ARGUMENTS)
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield chromium
         chromium.close()
 

@@ -27,9 +27,9 @@ def test_an_instructor_teaches_enters_and_downloads(
 
     pages = Person(site.url, "", "").pages
     page.goto(f"{pages}courses/cs101/students")
-    expect(page.get_by_text("Dropped")).to_be_visible()  # student4
+    expect(page.locator(".state-dropped")).to_be_visible()  # student4
     look(page, "students")
-    page.get_by_role("link", name="Open the workspace of student1").click()
+    page.get_by_role("link", name="Open · student1").click()
     page.wait_for_url("**/user/student1/cs101/**", timeout=60_000)
     terminal = Terminal(page).wait_for_prompt()
     expect(page.get_by_text(re.compile("You are in student1.s workspace"))).to_be_visible()

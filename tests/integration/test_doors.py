@@ -1,10 +1,15 @@
 """Who gets in where: the doors of the running product, tried by everybody, without a browser."""
 
+import asyncio
 import io
 import re
 import zipfile
 
 import pytest
+import requests
+from requests.cookies import get_cookie_header
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from ..hub import call, wait_for
 from ..people import Person
@@ -161,6 +166,35 @@ def test_dropping_ends_access_and_readding_brings_it_back(
     wait_for("the end of access", lambda: people["student2"].get(running).status_code != 200)
     assert call("PATCH", drop, tokens["instructor1"], {"enabled": True})[0] == 200
     assert people["student2"].get("courses/cs101").status_code == 200
+
+
+async def open_terminal(person: Person, running: str) -> WebSocketClientConnection:
+    """Open terminal 1 of a workspace as the page of it does."""
+    person.get(running).raise_for_status()
+    cookies = get_cookie_header(person.cookies, requests.Request("GET", running).prepare())
+    origin = "/".join(running.split("/")[:3])
+    url = f"{running.replace('http', 'ws', 1)}terminals/websocket/1"
+    headers = {"Origin": origin, "Cookie": cookies or ""}
+    socket = await websocket_connect(HTTPRequest(url, headers=headers))
+    assert await socket.read_message(), "a terminal says something first"
+    return socket
+
+
+async def test_dropping_closes_terminals_that_are_open(
+    people: dict[str, Person], tokens: dict[str, str], site: Site, running: str
+) -> None:
+    people["instructor1"].get("workspaces/cs101/student2").raise_for_status()
+    sockets = [await open_terminal(people[name], running) for name in ("student2", "instructor1")]
+    drop = f"{site.url}/services/coyotelab/api/courses/cs101/enrollments/student2"
+    token = tokens["instructor1"]
+    assert (await asyncio.to_thread(call, "PATCH", drop, token, {"enabled": False}))[0] == 200
+    try:
+        async with asyncio.timeout(60):
+            for socket in sockets:
+                while await socket.read_message() is not None:
+                    pass
+    finally:
+        await asyncio.to_thread(call, "PATCH", drop, token, {"enabled": True})
 
 
 def test_a_body_that_is_not_json_is_a_sentence(site: Site, tokens: dict[str, str]) -> None:

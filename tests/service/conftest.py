@@ -4,8 +4,8 @@ import asyncio
 import itertools
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -21,9 +21,12 @@ from coyotelab_service.app import MAX_BODY, ServiceApp
 from coyotelab_service.database import Database, upgrade
 from coyotelab_service.preparation import Preparation
 from coyotelab_service.reconciler import Reconciler
+from coyotelab_service.running import RunningWorkspaces
 from coyotelab_service.services import Services
 from coyotelab_service.workspaces import CourseWorkspaces
-from coyotelab_spawner.errors import LXDError
+from coyotelab_spawner.errors import Foreign
+from coyotelab_spawner.meters import Health, Usage
+from coyotelab_spawner.naming import kept_name
 from coyotelab_spawner.spec import Workspace, WorkspaceSpec, WorkspaceState
 
 from .databases import Databases, open_databases
@@ -88,16 +91,40 @@ async def hub() -> AsyncIterator[FakeHub]:
     hub.http.stop()
 
 
+STEPS = ("make", "put aside", "publish")  # of a reset and, but for the first, of an undo
+
+
 @dataclass
 class FakeLXD:
-    """Holds instances by name with their uuid; `fault` is raised before or after the next move."""
+    """Holds instances by name with their uuid.
+
+    `fault` is raised once, before or after `fault_at`: one of STEPS, or "ask" for any other verb.
+    """
 
     instances: dict[str, str] = field(default_factory=dict)
-    fault: LXDError | None = None
+    fault: BaseException | None = None
+    fault_at: str = "make"
     fault_after: bool = False
     gate: asyncio.Event | None = None
     unfinished: list[str] = field(default_factory=list)
     running: list[str] = field(default_factory=list)
+    usage: dict[str, Usage] = field(default_factory=dict)
+    health: Health = field(default_factory=lambda: Health("lxd 5.0.2", 2**30, 2**35))
+    ready: set[str] = field(default_factory=set)  # uuids of clones that wait for their name
+    homes: list[tuple[str, str]] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+
+    @property
+    def kept(self) -> "FakeLXD":
+        return self
+
+    async def list_usage(self) -> dict[str, Usage]:
+        self._fail("measure", after=False)
+        return dict(self.usage)
+
+    async def get_health(self) -> Health:
+        self._fail("measure", after=False)
+        return self.health
 
     async def list_states(self) -> dict[str, WorkspaceState]:
         return dict.fromkeys(self.running, WorkspaceState.RUNNING)
@@ -105,32 +132,77 @@ class FakeLXD:
     async def stop(self, spec: WorkspaceSpec) -> None:
         self.running.remove(spec.name)
 
-    async def sweep(self) -> list[str]:
+    async def sweep(self, spare: Collection[str] = ()) -> list[str]:
         swept, self.unfinished = self.unfinished, []
+        self.ready &= set(spare)
         return swept
 
     async def prepare(self, spec: WorkspaceSpec) -> Workspace:
-        self._fail(after=False)
+        self._fail("make", after=False)
         uuid = self.instances.setdefault(spec.name, spec.uuid)
         return Workspace(spec.name, uuid, f"10.0.0.{len(self.instances)}", WorkspaceState.STOPPED)
 
-    async def get_state(self, spec: WorkspaceSpec) -> WorkspaceState:
-        uuid = self.instances.get(spec.name)
-        if uuid is None:
-            return WorkspaceState.MISSING
-        return WorkspaceState.STOPPED if uuid == spec.uuid else WorkspaceState.FOREIGN
+    async def ensure_created(self, spec: WorkspaceSpec) -> Workspace:
+        self._fail("ask", after=False)
+        if spec.name not in self.instances:
+            assert not spec.created
+            self._fill_place(spec)
+        uuid = self.instances[spec.name]
+        if uuid not in (spec.uuid, spec.former):
+            raise Foreign("not ours")
+        return Workspace(spec.name, uuid, "10.0.0.1", WorkspaceState.STOPPED)
 
-    async def reset(self, old: WorkspaceSpec, new: WorkspaceSpec) -> str:
+    async def reset(self, old: WorkspaceSpec, new: WorkspaceSpec, keep_home: bool = False) -> None:
         if self.gate:
             await self.gate.wait()
-        self._fail(after=False)
-        assert self.instances.get(old.name) in (None, old.uuid, new.uuid)
-        self.instances[new.name] = new.uuid
-        self._fail(after=True)
-        return f"{old.name}-kept"
+        with self._step("make"):
+            self.ready.add(new.uuid)
+            if keep_home:
+                self.homes.append((old.uuid, new.uuid))
+        self._swap(old, new)
 
-    def _fail(self, *, after: bool) -> None:
-        if self.fault and self.fault_after == after:
+    async def undo(self, old: WorkspaceSpec, new: WorkspaceSpec) -> None:
+        assert self.instances[kept_name(new.name, new.uuid)] == new.uuid
+        self._swap(old, new)
+
+    async def find(self, spec: WorkspaceSpec) -> dict[str, str] | None:
+        found = self.instances.get(kept_name(spec.name, spec.uuid)) == spec.uuid
+        return {"name": spec.name} if found else None
+
+    async def delete(self, name: str, uuid: str) -> bool:
+        self._fail("ask", after=False)
+        if self.instances.get(name, uuid) != uuid:
+            return False
+        self.instances.pop(name, None)
+        return True
+
+    async def review(self, known: Mapping[str, str]) -> list[str]:
+        return self.strangers
+
+    def _swap(self, old: WorkspaceSpec, new: WorkspaceSpec) -> None:
+        if old.name in self.instances:
+            with self._step("put aside"):
+                assert self.instances[old.name] == old.uuid
+                self.instances[kept_name(old.name, old.uuid)] = self.instances.pop(old.name)
+        with self._step("publish"):
+            self._fill_place(new)
+
+    def _fill_place(self, spec: WorkspaceSpec) -> None:
+        uuid = spec.uuid
+        if uuid in self.ready:
+            self.ready.remove(uuid)
+        elif self.instances.pop(kept_name(spec.name, uuid), "") == "":
+            uuid = self.instances.pop(kept_name(spec.name, spec.former), uuid)
+        self.instances[spec.name] = uuid
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        self._fail(name, after=False)
+        yield
+        self._fail(name, after=True)
+
+    def _fail(self, step: str, *, after: bool) -> None:
+        if self.fault and (step, after) == (self.fault_at, self.fault_after):
             fault, self.fault = self.fault, None
             raise fault
 
@@ -173,11 +245,18 @@ class Browser:
             "POST", path, fields={**fields, "_xsrf": found.group(1) if found else "none"}
         )
 
+    async def upload(self, path: str, name: str, content: bytes) -> Answer:
+        """Open a page with a form, and send it with a file."""
+        found = re.search(r'name="_xsrf" value="([^"]+)"', (await self.get(path)).text)
+        form = aiohttp.FormData({"_xsrf": found.group(1) if found else "none", "text": ""})
+        form.add_field("file", content, filename=name, content_type="text/csv")
+        return await self.request("POST", path, form)
+
     async def request(
         self,
         method: str,
         path: str,
-        fields: dict[str, str] | None = None,
+        fields: dict[str, str] | aiohttp.FormData | None = None,
         mode: str = "navigate",
         host: str = OWN_HOST,
         **more: str,
@@ -200,7 +279,7 @@ class Browser:
         self,
         method: str,
         path: str,
-        fields: dict[str, str] | None,
+        fields: dict[str, str] | aiohttp.FormData | None,
         mode: str,
         host: str,
         site: str = "same-origin",
@@ -210,8 +289,10 @@ class Browser:
         headers = {"Host": host, "Sec-Fetch-Mode": mode, "Sec-Fetch-Site": site}
         headers |= {"Sec-Fetch-Dest": dest}
         headers |= {"Cookie": cookie} if cookie else {}
-        data = None
-        if fields is not None:
+        data: str | aiohttp.FormData | None = None
+        if isinstance(fields, aiohttp.FormData):
+            data = fields
+        elif fields is not None:
             data = urlencode(fields)
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         async with (
@@ -295,7 +376,13 @@ async def site(
         lxd,  # type: ignore[arg-type]
         services.site,
     )
-    services = replace(services, database=database, workspaces=workspaces, reconciler=reconciler)
+    services = replace(
+        services,
+        database=database,
+        workspaces=workspaces,
+        reconciler=reconciler,
+        running=RunningWorkspaces(database, lxd, services.site),  # type: ignore[arg-type]
+    )
     socket, port = bind_unused_port()
     server = HTTPServer(app.make_application(services), xheaders=True, max_body_size=MAX_BODY)
     server.add_socket(socket)

@@ -7,6 +7,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -26,6 +27,7 @@ class FakeServer:
     broken: bool = False  # the archive ends in the middle
     stuck: bool = False  # a stop has no effect
     refusing: bool = False  # a stop is answered by an error
+    last_active: datetime | None = None
 
 
 @dataclass
@@ -97,12 +99,21 @@ class Base(RequestHandler):
             raise HTTPError(404, "No such server")
         return found
 
+    def active(self, username: str) -> dict[str, Any]:
+        return {
+            name: self.model(owner, name, server)
+            for (owner, name), server in self.hub.servers.items()
+            if owner == username and server.state != "stopped"
+        }
+
     def model(self, username: str, name: str, server: FakeServer) -> dict[str, Any]:
         return {
             "name": name,
             "ready": server.state == "ready",
             "pending": server.state if server.state in ("spawn", "stop") else None,
             "stopped": server.state == "stopped",
+            "last_activity": server.last_active and server.last_active.isoformat(),
+            "started": None,
             "url": f"http://{username}.{HOST}/user/{username}/{name}/",
             "full_url": f"http://{username}.{HOST}/user/{username}/{name}/",
         }
@@ -139,11 +150,7 @@ class Users(Base):
         self.require_service()
         items = []
         for username in sorted(self.hub.users):
-            servers = {
-                name: self.model(owner, name, server)
-                for (owner, name), server in self.hub.servers.items()
-                if owner == username and server.state != "stopped"
-            }
+            servers = self.active(username)
             if servers:
                 items.append({"name": username, "servers": servers})
         offset, limit = int(self.get_argument("offset")), int(self.get_argument("limit"))
@@ -153,6 +160,12 @@ class Users(Base):
 
 
 class User(Base):
+    def get(self, username: str) -> None:
+        self.require_service()
+        if username not in self.hub.users:
+            raise HTTPError(404)
+        self.write({"name": username, "servers": self.active(username)})
+
     def post(self, username: str) -> None:
         self.require_service()
         if username in self.hub.users:
@@ -258,8 +271,14 @@ class Archive(Base):
         self.write(server.archive[half:])
 
 
+class Root(Base):
+    def get(self) -> None:
+        self.write({"version": "6.1.1"})
+
+
 NAME = "([^/]+)"
 ROUTES: list[Any] = [
+    ("/hub/api/", Root),
     ("/hub/api/user", Identity),
     ("/hub/api/oauth2/authorize", Authorize),
     ("/hub/api/oauth2/token", OAuthToken),

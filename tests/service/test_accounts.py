@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tornado.web import HTTPError
 
-from coyotelab_service import accounts, machines
+from coyotelab_service import accounts, machines, work
 from coyotelab_service.authenticator import CoyoteAuthenticator
 from coyotelab_service.database import Database
 from coyotelab_service.errors import Conflict, Invalid
@@ -112,6 +112,9 @@ async def test_the_spawner_gets_a_workspace(policy: EnrollmentPolicy) -> None:
     assert spec.name.startswith("ws-") and spec.base == "base-default-v1"
     assert (spec.user, spec.course, spec.created) == ("student1", "cs101", False)
     assert spec.environment == {
+        "COYOTELAB_IDLE_MINUTES": "5",
+        "COYOTELAB_JOB_HOURS": "12",
+        "COYOTELAB_WORK_TOKEN": work.make_token(spec.uuid),
         "COYOTELAB_COURSE": "Introduction to Systems Programming",
         "COYOTELAB_PAGES_URL": "http://x.test/services/coyotelab/workspaces/cs101/student1",
     }

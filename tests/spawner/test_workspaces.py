@@ -14,17 +14,12 @@ from coyotelab_spawner.lxd import Connection
 from coyotelab_spawner.lxd.instances import Instances
 from coyotelab_spawner.naming import pending_prefix
 from coyotelab_spawner.readiness import Answer, ask, wait_until_ready
-from coyotelab_spawner.spec import WorkspaceSpec, WorkspaceState
+from coyotelab_spawner.spec import GIB, Limits, WorkspaceSpec, WorkspaceState
 from coyotelab_spawner.workspaces import Workspaces
 
-from ..conftest import renewed
+from ..conftest import renewed, sh
 
 pytestmark = pytest.mark.engine
-
-
-async def sh(instances: Instances, name: str, script: str) -> int:
-    """Run a script as root in a running instance; return its exit status."""
-    return await instances.run(name, keys.exec_body(["/bin/sh", "-c", script], {}), 30)
 
 
 async def named(instances: Instances, prefix: str) -> list[str]:
@@ -44,6 +39,73 @@ async def test_creating_twice_makes_one_instance(
     assert record["config"]["limits.memory"] == str(spec.limits.memory)
     assert record["expanded_devices"]["root"]["size"] == str(spec.limits.disk)
     assert record["expanded_config"]["security.idmap.isolated"] == "true"
+
+
+async def test_changed_limits_count_from_the_next_start(
+    workspaces: Workspaces,
+    instances: Instances,
+    spec: WorkspaceSpec,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    patched: list[str] = []
+    configure = instances.configure
+
+    async def count(name: str, *args: Any, **more: Any) -> None:
+        patched.append(name)
+        await configure(name, *args, **more)
+
+    monkeypatch.setattr(workspaces._instances, "configure", count)
+    await workspaces.ensure_running(spec)
+    other = replace(spec, limits=Limits(cpu=1, memory=GIB // 2, disk=5 * GIB, processes=400))
+    await workspaces.ensure_running(other)
+    assert patched == [], "as it was made, and one that runs keeps what it has"
+    before = await instances.get(spec.name)
+    await workspaces.stop(spec)
+    await workspaces.ensure_running(other)
+    record = await instances.get(spec.name)
+    assert record is not None and before is not None
+    assert {key: record["config"][key] for key in keys.limit_keys(other.limits)} == (
+        keys.limit_keys(other.limits)
+    )
+    root = {**before["devices"]["root"], "size": str(5 * GIB)}
+    assert record["devices"] == {**before["devices"], "root": root}, "nothing else has changed"
+    assert await sh(instances, spec.name, '[ "$(nproc)" = 1 ]') == 0
+    await workspaces.stop(spec)
+    await workspaces.ensure_running(other)
+    assert patched == [spec.name], "once, when they had changed"
+
+
+async def test_a_disk_is_not_made_smaller_than_what_it_holds(
+    workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec
+) -> None:
+    await workspaces.ensure_running(spec)
+    fill = "head -c 300M /dev/urandom > /home/coyote/data && sync"
+    assert await sh(instances, spec.name, fill) == 0
+    await workspaces.stop(spec)
+    assert keys.disk_usage(await instances.get(spec.name, "state")) > 300 * 1024**2
+    small = replace(spec, limits=replace(spec.limits, cpu=1, disk=GIB // 4))
+    await workspaces.ensure_running(small)
+    record = await instances.get(spec.name)
+    assert record is not None
+    assert record["devices"]["root"]["size"] == str(spec.limits.disk)
+    assert record["config"]["limits.cpu"] == "1", "the rest counts all the same"
+    await workspaces.stop(spec)
+    fitting = replace(spec, limits=replace(spec.limits, disk=3 * GIB))
+    await workspaces.ensure_running(fitting)
+    record = await instances.get(spec.name)
+    assert record is not None and record["devices"]["root"]["size"] == str(3 * GIB)
+    assert await sh(instances, spec.name, "echo more > /home/coyote/more && sync") == 0
+
+
+async def test_a_machine_starts_with_its_old_limits_when_lxd_refuses_new_ones(
+    workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec
+) -> None:
+    await workspaces.ensure_created(spec)
+    absurd = replace(spec, limits=replace(spec.limits, cpu=-7))
+    running = await workspaces.ensure_running(absurd)
+    assert running.state is WorkspaceState.RUNNING
+    record = await instances.get(spec.name)
+    assert record is not None and record["config"]["limits.cpu"] == str(spec.limits.cpu)
 
 
 async def test_twenty_simultaneous_starts_from_two_processes_end_in_one_machine(
@@ -165,39 +227,6 @@ async def test_an_unknown_base_says_so_and_leaves_nothing(
     assert await named(instances, pending_prefix(spec.uuid)) == []
 
 
-async def test_reset_gives_the_base_again_and_keeps_the_old_machine(
-    workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec
-) -> None:
-    await workspaces.ensure_running(spec)
-    assert await sh(instances, spec.name, "echo mine > /home/coyote/marker") == 0
-    await workspaces.stop(spec)
-    new = renewed(spec)
-    kept = await workspaces.reset(spec, new)
-    assert await workspaces.reset(spec, new) == "", "a second time there is nothing to reset"
-    await workspaces.ensure_running(new)
-    assert await sh(instances, new.name, "test -e /home/coyote/marker") == 1
-    old = await instances.get(kept)
-    assert old is not None
-    assert old["config"][keys.KIND] == "kept"
-    assert old["config"][keys.PROTECTED] == "true"
-    assert address_of(old) == ""
-    await instances.start(kept)
-    assert await sh(instances, kept, "grep -q mine /home/coyote/marker") == 0
-
-
-async def test_a_reset_that_was_cut_short_is_finished_or_has_not_happened(
-    workspaces: Workspaces, instances: Instances, machine: dict[str, Any], spec: WorkspaceSpec
-) -> None:
-    await workspaces.ensure_created(spec)
-    new = renewed(spec)
-    # Killed before the first rename: the old machine is still the workspace.
-    assert await workspaces.get_state(new) is WorkspaceState.STOPPED
-    assert (await workspaces.ensure_created(new)).uuid == spec.uuid
-    # Killed between the renames.
-    await Clones(instances, machine["profile"]).keep(spec, spec.uuid)
-    assert (await workspaces.ensure_created(new)).uuid == new.uuid
-
-
 async def test_a_machine_that_was_started_meanwhile_is_not_reset(
     workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec
 ) -> None:
@@ -207,6 +236,7 @@ async def test_a_machine_that_was_started_meanwhile_is_not_reset(
         await workspaces.reset(spec, new)
     assert await workspaces.get_state(spec) is WorkspaceState.RUNNING
     assert await named(instances, pending_prefix(new.uuid)) == []
+    assert await named(instances, spec.name) == [spec.name]
 
 
 async def test_the_sweeper_takes_only_what_is_ours_and_old(
@@ -215,6 +245,7 @@ async def test_the_sweeper_takes_only_what_is_ours_and_old(
     pending = await Clones(instances, machine["profile"]).make(spec)
     assert await workspaces.sweep() == [], "a young one may still be at work"
     await workspaces.ensure_created(spec)
+    assert await workspaces.sweep(timedelta(0), spare={spec.uuid}) == [], "it is waited for"
     assert await workspaces.sweep(timedelta(0)) == [pending]
     assert await workspaces.get_state(spec) is WorkspaceState.STOPPED
 

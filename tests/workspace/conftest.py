@@ -27,6 +27,7 @@ from coyotelab_workspace.settings import Settings, from_environment
 
 PREFIX = "/user/student1/cs101/"
 CLIENT_ID = "jupyterhub-user-student1-cs101"
+WORK_TOKEN = "token-of-the-course-service"
 SCOPE = "access:servers!server=student1/cs101"
 
 
@@ -147,6 +148,9 @@ def environment(hub: FakeHub) -> dict[str, str]:
         "JUPYTERHUB_SERVICE_PREFIX": PREFIX,
         "JUPYTERHUB_USER": "student1",
         "COYOTELAB_COURSE": "CS 101",
+        "COYOTELAB_IDLE_MINUTES": "5",
+        "COYOTELAB_JOB_HOURS": "12.0",
+        "COYOTELAB_WORK_TOKEN": WORK_TOKEN,
         "COYOTELAB_PAGES_URL": "http://service/services/coyotelab/workspaces/cs101/student1",
     }
 

@@ -43,13 +43,21 @@ class Big(RequestHandler):
             self.write(b"x" * 1_000_000)
             await self.flush()
 
+class Kernels(RequestHandler):
+    def get(self):
+        assert "no_track_activity" in self.request.arguments
+        assert self.request.headers["Authorization"] == "token " + os.environ["JUPYTER_TOKEN"]
+        states = ["busy", "idle", "busy"]
+        self.finish(json.dumps([{"execution_state": state} for state in states]))
+
 class Socket(WebSocketHandler):
     def on_message(self, message):
         self.write_message(f"{message}/{self.request.headers['Authorization']}")
 
 async def main():
     base = options["ServerApp.base_url"]
-    app = Application([(base + "big", Big), (base + "ws", Socket), (base + ".*", Echo)])
+    app = Application([(base + "big", Big), (base + "ws", Socket),
+                       (base + "api/kernels", Kernels), (base + ".*", Echo)])
     HTTPServer(app).add_socket(bind_unix_socket(options["ServerApp.sock"], 0o600))
     await asyncio.Event().wait()
 
@@ -137,6 +145,12 @@ async def test_large_answers_stream(started: Browser):
         f"{LAB}big", streaming_callback=lambda part: sizes.append(len(part))
     )
     assert reply.code == 200 and sum(sizes) == 50_000_000
+
+
+async def test_busy_kernels_are_counted(started: Browser, context: Context):
+    assert await context.lab.count_busy_kernels() == 2
+    await context.lab.stop()
+    assert await context.lab.count_busy_kernels() == 0
 
 
 async def test_not_running(student: Browser):

@@ -176,15 +176,20 @@ async def test_activity(student: Browser, context: Context, hub: FakeHub):
     assert context.activity.last > before
     assert json.loads((await student.fetch(f"{API}/1")).body)["last_activity"] > "2020"
     assert await context.activity.post() and await context.activity.post()
-    (posted,) = hub.activity  # the second post had nothing new
+    posted, again = hub.activity
     assert posted["servers"]["cs101"]["last_activity"] == posted["last_activity"]
+    assert again["last_activity"] > posted["last_activity"], "whoever has a page open is here"
+    socket.close()
+    await eventually(lambda: not context.watch.presence.count())
+    await context.activity.post()
+    await context.activity.post()
+    assert len(hub.activity) == 2, "nobody is here, nothing is new"
     last = context.activity.last
     await student.fetch(f"{PREFIX}api")
     assert context.activity.last == last  # readiness is no person
     hub.status = 500
     await student.fetch(PREFIX)
     assert not await context.activity.post()
-    socket.close()
 
 
 async def test_oom_killer_takes_the_shell_first(student: Browser, context: Context):

@@ -18,10 +18,10 @@ def upgrade() -> None:
     _create(
         "login_failures",
         sa.Column("key", sa.String(128), nullable=False),
-        sa.Column("count", sa.Integer(), nullable=False),
-        sa.Column("last_at", MOMENT, nullable=False),
+        sa.Column("empty_at", MOMENT, nullable=False),
         _unique("login_failures", "key"),
     )
+    op.create_index("ix_login_failures_empty_at", "login_failures", ["empty_at"])
     _create(
         "course_instructors",
         sa.Column("course_id", sa.Integer(), nullable=False),

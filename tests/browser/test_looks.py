@@ -1,0 +1,84 @@
+"""The pages of the Hub and of a workspace, on the whole product; the others: tests/service."""
+
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Page
+
+from ..looks import (
+    FIND_FAULTS,
+    FIND_UNFOCUSED,
+    HEIGHTS,
+    NARROW,
+    NARROWEST,
+    SCREENSHOTS,
+    THEMES,
+    WIDE,
+    find_axe,
+)
+from ..site import Site
+from .conftest import Enter
+from .terminal import Terminal
+
+pytestmark = [pytest.mark.engine, pytest.mark.browser]
+
+
+@dataclass(frozen=True)
+class Look:
+    """One page; `url` has the site's port to fill in."""
+
+    name: str
+    url: str
+    person: str = ""
+
+
+HUB, OWN = "http://coyote.localhost:{port}/hub/", "http://student1.coyote.localhost:{port}/"
+LOOKS = [
+    Look("hub-login", HUB + "login"),
+    Look("hub-not-found", HUB + "nothing", "student1"),
+    Look("hub-not-running", HUB + "user/student1/cs101", "student1"),
+    Look("hub-admin", HUB + "admin", "admin"),
+    Look("workspace-not-found", OWN + "user/student1/cs101/nothing", "student1"),
+    Look("workspace", OWN + "user/student1/cs101/", "student1"),
+]
+
+
+def look_at(page: Page, name: str) -> list[str]:
+    """Keep pictures of a page and return what is wrong with it."""
+    faults = []
+    for width in (WIDE, NARROW):
+        page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
+        for theme in THEMES:
+            page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+            where = f"{name}-{width}-{theme}"
+            page.screenshot(path=SCREENSHOTS / f"{where}.png")
+            rules = [] if theme == "light" else ["color-contrast"]
+            faults += [f"{where}: {fault}" for fault in page.evaluate(FIND_FAULTS, rules)]
+    page.set_viewport_size({"width": NARROWEST, "height": HEIGHTS[NARROWEST]})
+    width = page.evaluate("document.documentElement.scrollWidth")
+    faults += [f"{name}: {width} pixels wide"] if width > NARROWEST else []
+    page.keyboard.press("Tab")
+    return faults + [f"{name}: {fault}" for fault in page.evaluate(FIND_UNFOCUSED)]
+
+
+def test_every_page_of_hub_and_workspace(enter: Enter, site: Site) -> None:
+    SCREENSHOTS.mkdir(exist_ok=True)
+    faults: list[str] = []
+    pages: dict[str, Page] = {}
+    for look in LOOKS:
+        if look.person not in pages:
+            first = enter(look.person or "student3")
+            first.context.add_init_script(path=find_axe())
+            if not look.person:
+                first.context.clear_cookies()
+            pages[look.person] = first
+        page = pages[look.person]
+        if look.name.startswith("workspace"):
+            page.goto(site.url)
+            page.get_by_role("link", name="Open workspace").first.click()
+            page.wait_for_url("**/user/*/cs101/**", timeout=60_000)
+            Terminal(page).wait_for_prompt()
+        page.goto(look.url.format(port=site.port))
+        page.wait_for_load_state("networkidle")
+        faults += look_at(page, look.name)
+    assert not faults, "\n".join(faults)

@@ -1,0 +1,221 @@
+"""Every page of the service in a real Chromium: both widths, both themes, axe, focus, no shifts."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from sqlalchemy.orm import Session
+
+from coyotelab_service.orm import Course, Enrollment, Role, User
+
+from ..looks import (
+    ARGUMENTS,
+    CHROMIUM,
+    FIND_FAULTS,
+    FIND_UNFOCUSED,
+    HEIGHTS,
+    NARROW,
+    NARROWEST,
+    SCREENSHOTS,
+    THEMES,
+    WATCH_SHIFTS,
+    WIDE,
+    find_axe,
+)
+from .conftest import OWN_HOST, PREFIX, Site
+
+pytestmark = pytest.mark.browser
+
+
+@dataclass(frozen=True)
+class Look:
+    """One page as one person sees it; `prepare` puts the site into the state that it shows."""
+
+    name: str
+    person: str
+    path: str
+    status: int = 200
+    prepare: Callable[[Site], object] = lambda site: None
+    click: str = ""  # a selector, to open something on the page first
+
+
+def run_one(site: Site) -> None:
+    site.hub.server("student1", "cs101", "ready")
+    site.hub.server("student1", "cs303", "spawn")
+
+
+LOOKS = [
+    Look("courses", "student1", "", prepare=run_one),
+    Look("courses-past", "student1", "", click=".coyote-more > summary"),
+    Look("courses-menu", "student1", "", click=".coyote-menu > summary"),
+    Look("courses-none", "student3", ""),
+    Look("courses-teaching", "instructor1", ""),
+    Look("courses-admin", "admin", ""),
+    Look("course", "student1", "courses/cs101", prepare=run_one),
+    Look("course-teaching", "instructor1", "courses/cs101"),
+    Look("opening", "student1", "workspaces/cs404/student1?wait=1"),
+    Look("restart", "student1", "workspaces/cs101/restart"),
+    Look("reset", "student1", "workspaces/cs101/reset"),
+    Look("course-new", "instructor1", "courses/new"),
+    Look("course-edit", "instructor1", "courses/cs101/edit"),
+    Look("course-instructors", "instructor1", "courses/cs101/instructors"),
+    Look("course-archive", "instructor1", "courses/cs101/archive"),
+    Look("students", "instructor1", "courses/cs101/students"),
+    Look("tokens", "student1", "account/tokens"),
+    Look("not-found", "student1", "courses/nothing", status=404),
+]
+
+
+def fill(session: Session) -> None:
+    """Courses that are over, that are to come, and with long names; a term in the present."""
+    student, teacher = User.get(session, "student1"), User.get(session, "instructor1")
+    assert student and teacher
+    student.name, teacher.name = "Sam Student", "Dr. Inés Maestra"
+    teacher.email = "ines@example.edu"
+    student.add_role(Role.STUDENT)
+    today = date.today()
+    now = Course.get(session, "cs101")
+    assert now
+    now.start_date, now.end_date = today - timedelta(60), today + timedelta(60)
+    now.webpage = "https://example.edu/courses/introduction-to-systems-programming/spring"
+    for slug, name, start, end in [
+        ("cs303", "Parallel and Distributed Programming with Very Long Course Names", -30, 90),
+        ("cs404", "Databases", 20, 120),
+        ("cs100", "Programming in C", -400, -250),
+    ]:
+        course = Course(slug=slug, name=name, instructor=teacher, base=now.base)
+        course.start_date, course.end_date = today + timedelta(start), today + timedelta(end)
+        session.add_all([course, Enrollment(user=student, course=course)])
+
+
+@asynccontextmanager
+async def open_browser(site: Site) -> AsyncIterator[Browser]:
+    """Give a Chromium for which the service's public host is where the service listens."""
+    rule = f"MAP {OWN_HOST} 127.0.0.1:{urlsplit(site.url).port}"
+    async with async_playwright() as playwright:
+        own = [
+            f"--host-resolver-rules={rule}",
+            f"--unsafely-treat-insecure-origin-as-secure=http://{OWN_HOST}",
+        ]
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*ARGUMENTS, *own]
+        )
+        yield browser
+        await browser.close()
+
+
+async def enter(browser: Browser, site: Site, person: str) -> BrowserContext:
+    """Give the windows of somebody who is logged in."""
+    session = site.browser(person)
+    await session.get()
+    context = await browser.new_context(reduced_motion="reduce", locale="en-US")
+    url = f"http://{OWN_HOST}{PREFIX}"
+    cookies = [{"name": n, "value": v, "url": url} for n, v in session.cookies.items()]
+    await context.add_cookies(cookies)  # type: ignore[arg-type]
+    await context.add_init_script(path=find_axe())
+    await context.add_init_script(WATCH_SHIFTS)
+    return context
+
+
+async def look_at(page: Page, look: Look) -> list[str]:
+    """Keep pictures of a page and return what is wrong with it."""
+    said: list[str] = []
+    page.on("pageerror", lambda error: said.append(f"script: {error}"))
+    page.on("console", lambda line: said.append(line.text) if line.type == "error" else None)
+    await page.set_viewport_size({"width": WIDE, "height": HEIGHTS[WIDE]})
+    answer = await page.goto(f"http://{OWN_HOST}{PREFIX}{look.path}")
+    assert answer and answer.status == look.status, f"{look.name}: {answer and answer.status}"
+    if look.click:
+        await page.click(look.click)
+    # What the browser says of the page itself: pictures are taken with styles that it refuses.
+    said = [line for line in said if look.status == 200 or "status of" not in line]
+    faults = [f"{look.name}: {line}" for line in said]
+    for width in (WIDE, NARROW):
+        await page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
+        for theme in THEMES:
+            await page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+            where = f"{look.name}-{width}-{theme}"
+            await page.screenshot(path=SCREENSHOTS / f"{where}.png", full_page=True)
+            if theme == "dark" and width == NARROW:
+                continue  # the colors of the one, the shape of the other
+            rules = [] if theme == "light" else ["color-contrast"]
+            faults += [f"{where}: {fault}" for fault in await page.evaluate(FIND_FAULTS, rules)]
+    await page.set_viewport_size({"width": NARROWEST, "height": HEIGHTS[NARROWEST]})
+    width = await page.evaluate("document.documentElement.scrollWidth")
+    faults += [f"{look.name}: {width} pixels wide"] if width > NARROWEST else []
+    await page.keyboard.press("Tab")
+    return faults + [f"{look.name}: {fault}" for fault in await page.evaluate(FIND_UNFOCUSED)]
+
+
+@pytest.mark.parametrize("person", sorted({look.person for look in LOOKS}))
+async def test_every_page(site: Site, person: str) -> None:
+    with site.database.transaction() as session:
+        fill(session)
+    SCREENSHOTS.mkdir(exist_ok=True)
+    faults = []
+    async with open_browser(site) as browser:
+        context = await enter(browser, site, person)
+        for look in LOOKS:
+            if look.person == person:
+                site.hub.servers.clear()
+                look.prepare(site)
+                page = await context.new_page()
+                faults += await look_at(page, look)
+                await page.close()
+    assert not faults, "\n".join(faults)
+
+
+async def test_states_stay_true_and_nothing_moves(site: Site) -> None:
+    with site.database.transaction() as session:
+        fill(session)
+    async with open_browser(site) as browser:
+        context = await enter(browser, site, "student1")
+        page = await context.new_page()
+        await page.goto(f"http://{OWN_HOST}{PREFIX}")
+        shown = page.locator('[data-state-of="cs101"]')
+        assert await shown.text_content() == "Stopped"
+        for state, word in [("spawn", "Starting"), ("ready", "Running"), ("stop", "Stopping")]:
+            site.hub.server("student1", "cs101", state)
+            await page.locator(f'[data-state-of="cs101"]:text("{word}")').wait_for(timeout=8000)
+        news = await page.locator("#news").text_content()
+        assert news == "Introduction to Systems Programming: Stopping"
+        assert await page.evaluate("window.shifts") < 0.001
+
+
+async def test_the_theme_follows_the_system_until_somebody_chooses(site: Site) -> None:
+    async with open_browser(site) as browser:
+        context = await enter(browser, site, "student1")
+        page = await context.new_page()
+        theme = "document.documentElement.dataset.bsTheme"
+        await page.emulate_media(color_scheme="dark")
+        await page.goto(f"http://{OWN_HOST}{PREFIX}")
+        assert await page.evaluate(theme) == "dark"
+        await page.click(".coyote-menu > summary")
+        await page.click('[data-theme="light"]')
+        assert await page.evaluate(theme) == "light"
+        await page.keyboard.press("Escape")
+        assert not await page.locator(".coyote-menu-panel").is_visible()
+        await page.goto(f"http://{OWN_HOST}{PREFIX}account/tokens")
+        assert await page.evaluate(theme) == "light"
+        await page.click(".coyote-menu > summary")
+        await page.click('[data-theme="auto"]')
+        assert await page.evaluate(theme) == "dark"
+
+
+async def test_without_scripts_the_pages_work(site: Site) -> None:
+    async with open_browser(site) as browser:
+        session = site.browser("student1")
+        await session.get()
+        context = await browser.new_context(java_script_enabled=False)
+        url = f"http://{OWN_HOST}{PREFIX}"
+        cookies = [{"name": n, "value": v, "url": url} for n, v in session.cookies.items()]
+        await context.add_cookies(cookies)  # type: ignore[arg-type]
+        page = await context.new_page()
+        await page.goto(url)
+        await page.click(".coyote-menu > summary")
+        await page.get_by_role("link", name="API tokens").click()
+        await page.get_by_role("heading", name="API tokens").wait_for()
