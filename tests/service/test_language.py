@@ -18,7 +18,7 @@ from .conftest import Site
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 SOURCES = ("spawner.py", "workspaces.py", "clones.py")
 # Languages that are being translated just now: their catalogs may lack sentences.
-UNFINISHED = {"es"}
+UNFINISHED: set[str] = set()
 
 
 def read(language: str) -> Catalog:
