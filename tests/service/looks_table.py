@@ -83,6 +83,7 @@ LOOKS = [
     Look("courses-none", "student3", ""),
     Look("course", "student1", "courses/cs101", prepare=run_one),
     Look("course-to-come", "student1", "courses/cs404"),
+    Look("opening-steps", "student1", "workspaces/cs303?wait=1", prepare=run_one),
     Look("opening", "student1", "workspaces/cs404/student1?wait=1"),
     Look("restart", "student1", "workspaces/cs101/restart"),
     Look("reset", "student1", "workspaces/cs101/reset"),
