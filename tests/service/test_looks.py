@@ -26,7 +26,8 @@ from ..looks import (
     find_axe,
 )
 from .conftest import OWN_HOST, PREFIX, Site
-from .looks_table import LOOKS, NOT_SEEN, NOT_SEEN_BELOW, Look, fill
+from .looks_table import LOOKS, NOT_SEEN, NOT_SEEN_BELOW, Look
+from .looks_term import fill
 
 pytestmark = pytest.mark.browser
 
@@ -122,6 +123,9 @@ async def test_every_page(site: Site, person: str) -> None:
                 site.hub.servers.clear()
                 site.lxd.usage.clear()
                 site.hub.down = False
+                if site.hub.silent:
+                    site.hub.silent.set()
+                    site.hub.silent = None
                 site.services.running.forget()
                 look.prepare(site)
                 page = await context.new_page()
