@@ -143,6 +143,11 @@ find(".reader").onclick = () => setReader(!reader);
 find(".menu").onclick = ({ target }) => {
   target.setAttribute("aria-expanded", find("#links").classList.toggle("open"));
 };
+find("header").onkeydown = ({ key }) => {
+  if (key !== "Escape" || !find("#links").classList.contains("open")) return;
+  find(".menu").click();
+  find(".menu").focus();
+};
 new ResizeObserver(() => terminals.get(current)?.terminal.fit()).observe(find(".terminals"));
 
 setReader(reader);

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from ..looks import (
     FIND_FAULTS,
@@ -87,3 +87,21 @@ def test_every_page_of_hub_and_workspace(enter: Enter, site: Site) -> None:
         page.wait_for_load_state("networkidle")
         faults += look_at(page, look)
     assert not faults, "\n".join(faults)
+
+
+def test_a_language_chosen_at_the_hub_is_that_of_every_page(enter: Enter, site: Site) -> None:
+    page = enter("student1")
+    page.goto(f"{HUB.format(port=site.port)}nothing")
+    page.locator(".coyote-menu > summary").click()
+    page.get_by_role("button", name="Español").click()
+    page.get_by_role("heading", name="No se encontró").wait_for()
+    page.goto(site.url)
+    page.get_by_role("link", name="Abrir espacio de trabajo").first.click()
+    page.wait_for_url("**/user/*/cs101/**", timeout=60_000)
+    expect(page.get_by_role("status")).to_have_text("Conectado", timeout=60_000)
+    menu, reader = page.get_by_role("button", name="Menú"), page.get_by_text("Lector de pantalla")
+    menu.click()
+    expect(reader).to_be_visible()
+    menu.press("Escape")
+    expect(reader).to_be_hidden()
+    expect(menu).to_be_focused()
