@@ -1,10 +1,11 @@
 """What an administrator decides for every course: defaults, ceilings, and how long things last."""
 
 from traitlets import Bool, Float, Int, default
-from traitlets.config import Configurable
+from traitlets.config import Configurable, LazyConfigValue
 
 from coyotelab_spawner.spec import GIB, Limits
 
+from .accounts import normalize_username
 from .orm import Course
 
 
@@ -59,6 +60,15 @@ class Site(Configurable):
     @default("campus_login")
     def _default_campus_login(self) -> bool:
         return bool(self.config["CoyoteAuthenticator"].get("campus_logins"))
+
+    @property
+    def administrators(self) -> frozenset[str]:
+        """The administrators' user names, as jupyterhub_config.py has them for the Hub."""
+        found: set[str] = set()
+        for kind in ("Authenticator", "CoyoteAuthenticator"):
+            named = self.config[kind].get("admin_users", ())
+            found |= set(named.get_value(set()) if isinstance(named, LazyConfigValue) else named)
+        return frozenset(map(normalize_username, found))
 
     def describe(self) -> list[tuple[str, object, str]]:
         """Return each setting: its name in jupyterhub_config.py, its value, what it does."""
