@@ -134,10 +134,13 @@ def migrations(url: str) -> Config:
 
 
 def _make_engine(url: str) -> Engine:
+    # Without parameters in its errors: they go to logs, and have hashes and people's data in them.
     if make_url(url).get_backend_name() != "sqlite":
         # As with SQLite, what a transaction has read stays true until it has written.
-        return create_engine(url, pool_pre_ping=True, isolation_level="SERIALIZABLE")
-    engine = create_engine(url)
+        return create_engine(
+            url, pool_pre_ping=True, isolation_level="SERIALIZABLE", hide_parameters=True
+        )
+    engine = create_engine(url, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from alembic import command
-from sqlalchemy import inspect, select
+from sqlalchemy import insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -152,3 +152,10 @@ def test_an_empty_cookie_secret_is_made_again(tmp_path: Path) -> None:
     first = ServiceApp(cookie_secret_file=str(file))._cookie_secret()
     assert len(first) == 32
     assert ServiceApp(cookie_secret_file=str(file))._cookie_secret() == first
+
+
+def test_errors_tell_no_values(database: Database) -> None:
+    """They go to logs, and there are hashes of passwords among the values."""
+    with pytest.raises(IntegrityError) as error, database.transaction() as session:
+        session.execute(insert(User), {"username": "student1", "password": "$2b$12$hash"})
+    assert "$2b$12$hash" not in f"{error.value}".partition("DETAIL")[0]
