@@ -134,6 +134,7 @@ def commit(
     known = [step.user_id for step in pick(steps, Outcome.ENROLL)]
     back = [step.user_id for step in pick(steps, Outcome.READD)]
     _enroll(session, course, [*new, *known], back)
+    audit.note_each(session, person, "add account", course, new)
     audit.note_each(session, person, "enroll", course, [*new, *known, *back])
     _invite(session, person, course, pick(steps, Outcome.INVITE))
     return Done(

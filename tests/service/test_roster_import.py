@@ -76,6 +76,7 @@ async def test_a_list_is_looked_at_and_then_added(site: Site) -> None:
         assert new and new.roles == Role.STUDENT and new.temporary_pw and new.password_expires_at
         noted = select(AuditEvent.action, AuditEvent.origin).order_by(AuditEvent.id)
         assert [tuple(row) for row in session.execute(noted)] == [
+            ("add account", "127.0.0.1"),
             *[("enroll", "127.0.0.1")] * 3,
             ("invite", "127.0.0.1"),
         ]
