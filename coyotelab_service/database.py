@@ -26,6 +26,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 BUSY_MILLISECONDS = 5_000
+# Of PostgreSQL's client, where the URL has no others: until a server counts as gone that nobody
+# hears of (seconds to connect, milliseconds without an answer to what was sent).
+DEADLINES = {"connect_timeout": "5", "tcp_user_timeout": "10000"}
 THREADS = 4
 TURNS = 8  # tries of a transaction that others overtake
 # PostgreSQL's "could not serialize access" and "deadlock detected".
@@ -135,10 +138,13 @@ def migrations(url: str) -> Config:
 
 def _make_engine(url: str) -> Engine:
     # Without parameters in its errors: they go to logs, and have hashes and people's data in them.
-    if make_url(url).get_backend_name() != "sqlite":
-        # As with SQLite, what a transaction has read stays true until it has written.
+    made = make_url(url)
+    if made.get_backend_name() != "sqlite":
         return create_engine(
-            url, pool_pre_ping=True, isolation_level="SERIALIZABLE", hide_parameters=True
+            made.update_query_dict({**DEADLINES, **made.query}),
+            pool_pre_ping=True,
+            isolation_level="SERIALIZABLE",  # as with SQLite, what it has read stays true
+            hide_parameters=True,
         )
     engine = create_engine(url, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)

@@ -1,5 +1,7 @@
 """The schema: made by migrations only, the same as the models, and the same after going back."""
 
+import asyncio
+import socket
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from coyotelab_service import demo
 from coyotelab_service.database import (
+    DEADLINES,
     Database,
     DatabaseUnavailable,
     SchemaOutdated,
@@ -127,6 +130,18 @@ async def test_a_database_that_is_gone_is_said_so(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path}/no/such/folder/x.sqlite")
     with pytest.raises(DatabaseUnavailable, match="does not answer"):
         await database.run(ping)
+
+
+async def test_a_server_that_says_nothing_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(DEADLINES, "connect_timeout", "2")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        database = Database(f"postgresql+psycopg://somebody@127.0.0.1:{port}/x")
+        async with asyncio.timeout(10):
+            with pytest.raises(DatabaseUnavailable):
+                await database.run(ping)
 
 
 async def test_a_row_that_somebody_else_made_meanwhile_is_found(database: Database) -> None:
