@@ -20,9 +20,12 @@ POSTGRESQL_MEND = "Install postgresql-client of the server's version or newer, a
 
 def dump_service(plan: Plan, file: Path) -> None:
     """Write the service's database to a file (0600). Raises SetupError."""
-    url = make_url(data.get_database_url())
+    url = make_url(data.get_database_url(plan))
     if url.get_backend_name() == "sqlite":
-        _dump_sqlite(plan, _get_sqlite(plan, url), file)
+        source = _get_sqlite(plan, url)
+        if not source.exists():  # SQLite would make an empty one and save that
+            raise SetupError(f"There is no database {source}.", "Look at COYOTELAB_DB.")
+        _dump_sqlite(plan, source, file)
     else:
         fresh = file.with_name(f"{file.name}.new")  # what fails leaves an earlier copy alone
         fresh.unlink(missing_ok=True)
@@ -32,7 +35,7 @@ def dump_service(plan: Plan, file: Path) -> None:
 
 def restore_service(plan: Plan, file: Path) -> None:
     """Put the service's database back as it was; nothing may use it. Raises SetupError."""
-    url = make_url(data.get_database_url())
+    url = make_url(data.get_database_url(plan))
     with file.open("rb") as content:
         is_sqlite = content.read(6) == b"SQLite"
     if is_sqlite != (url.get_backend_name() == "sqlite"):

@@ -39,7 +39,7 @@ def ask(plan: Plan, verb: str, **facts: Any) -> Any:
         raise SetupError(
             f"{plan.state} has not been set up.", "Run `coyotelab setup`, or name it with --state."
         )
-    given = {"url": get_database_url(), "actor": get_actor(), **facts}
+    given = {"url": get_database_url(plan), "actor": get_actor(), **facts}
     answer = json.loads(run_python(plan, __name__, verb, stdin=json.dumps(given)))
     if problem := answer.get("problem"):
         kind = NoDatabase if problem == NO_DATABASE else SetupError
