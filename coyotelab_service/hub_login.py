@@ -71,6 +71,7 @@ class LoginPage(LoginHandler):
             await self._refuse(403, i18n.gettext(REFUSED), username)
             return
         self._jupyterhub_user = user
+        take_ticket(self)  # of somebody else, who was at this browser before
         mark_browser(self, user.name)
         self.redirect(self.get_next_url(user))
 

@@ -200,6 +200,14 @@ def test_a_ticket_works_once_and_for_one_password(
     assert not other.is_in() and Browser(hub).log_in("student1", NEW).status_code == 302
 
 
+def test_a_ticket_is_not_left_to_whoever_logs_in_next(
+    browser: Browser, accounts_of: Database
+) -> None:
+    browser.log_in("student1", reset(accounts_of))
+    assert browser.log_in("student2").status_code == 302
+    assert 'name="current"' in browser.get("/hub/change-password").text
+
+
 def test_a_ticket_cannot_be_made_up(browser: Browser) -> None:
     browser.cookies.set("coyotelab-ticket", '{"username": "admin", "fingerprint": ""}')
     answer = browser.get("/hub/change-password")
