@@ -5,6 +5,8 @@ from typing import Any
 
 from .. import course_editing, courses
 from ..courses import CourseView
+from ..errors import Invalid, InvalidFields
+from ..i18n import mark as _
 from .api import ApiHandler
 
 LIMITS = ("cpu", "memory", "disk")
@@ -16,7 +18,7 @@ class CoursesApi(ApiHandler):
     async def get(self) -> None:
         """List them."""
         found = await self.services.run(courses.list_courses, self.person)
-        self.reply([show_course(course) for course in found])
+        self.reply_part([show_course(course) for course in found])
 
     async def post(self) -> None:
         """Make one."""
@@ -53,8 +55,12 @@ class CourseApi(ApiHandler):
 def find_fields(body: dict[str, Any]) -> dict[str, Any]:
     """Return what a JSON object says of a course, by field; in JSON its limits are one object.
 
-    A member that cannot be understood keeps its name, and is refused under it.
+    A member that cannot be understood keeps its name, and is refused under it. Raises
+    InvalidFields when a limit stands outside.
     """
+    if outside := body.keys() & set(LIMITS):
+        sentence = Invalid(_('This belongs into "limits".'))
+        raise InvalidFields(dict.fromkeys(sorted(outside), sentence))
     given = dict(body)
     if isinstance(limits := given.get("limits"), dict):
         del given["limits"]
