@@ -2,7 +2,7 @@
 
 import logging
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from jupyterhub.services.auth import HubOAuthenticated, UserNotAllowed
 from tornado.httputil import HTTPServerRequest
@@ -196,7 +196,7 @@ class PageHandler(Handler):
 
     def page(self, *parts: str) -> str:
         """Return the path of one of our pages, from its parts."""
-        return self.services.prefix + "/".join(parts)
+        return self.services.prefix + "/".join(map(quote, parts))
 
 
 class MissingPage(PageHandler):
