@@ -20,7 +20,7 @@ EXCLUDED = {
     # there, a course that ends before it starts, an address that no e-mail can have.
     "positive_data_acceptance",
 }
-# What a place in an address is called, so that the runs get beyond "not found".
+# What stands in an address, so that the runs get beyond "not found".
 SETTINGS = """
 [phases.stateful]
 enabled = true
