@@ -81,38 +81,6 @@ class ApiHandler(Handler):
         check_members(found, kinds, needed)
         return found
 
-    def read_query(self, name: str, missing: str) -> str:
-        """Return what the query says once; raises Invalid when it says more."""
-        found = self.get_query_arguments(name)
-        if len(found) > 1:
-            raise Invalid(SEVERAL, name=name)
-        return found[0] if found else missing
-
-    def read_part(self) -> tuple[int, int]:
-        """Return which part of a list is asked for: how many, after how many. Raises Invalid."""
-        limit = self._read_number("limit", MOST, 1, MOST)
-        return limit, self._read_number("offset", 0, 0, 10**9)
-
-    def link_next(self, limit: int, offset: int, **more: str) -> None:
-        """Say where the next part of a list is."""
-        fields = {"limit": limit, "offset": offset + limit}
-        query = urlencode(fields | {name: value for name, value in more.items() if value})
-        self.set_header("Link", f'<{self.request.path}?{query}>; rel="next"')
-
-    def reply_part(self, items: Sequence[Any]) -> None:
-        """Write the part of a list that is asked for."""
-        limit, offset = self.read_part()
-        if len(items) > offset + limit:
-            self.link_next(limit, offset)
-        self.reply(items[offset : offset + limit])
-
-    def _read_number(self, name: str, missing: int, least: int, most: int) -> int:
-        text = self.read_query(name, str(missing))
-        whole = text.isascii() and text.isdigit() and len(text) <= len(str(most))
-        if not (whole and least <= int(text) <= most):
-            raise Invalid(NO_NUMBER, name=name, least=least, most=most)
-        return int(text)
-
     def reply(self, body: Any, status: int = 200) -> None:
         """Write an answer."""
         self.set_status(status)
@@ -149,6 +117,42 @@ class ApiHandler(Handler):
         }
 
 
+class ListApi(ApiHandler):
+    """Something whose GET gives a list, in parts."""
+
+    def read_query(self, name: str, missing: str) -> str:
+        """Return what the query says once; raises Invalid when it says more."""
+        found = self.get_query_arguments(name)
+        if len(found) > 1:
+            raise Invalid(SEVERAL, name=name)
+        return found[0] if found else missing
+
+    def read_part(self) -> tuple[int, int]:
+        """Return which part of a list is asked for: how many, after how many. Raises Invalid."""
+        limit = self._read_number("limit", MOST, 1, MOST)
+        return limit, self._read_number("offset", 0, 0, 10**9)
+
+    def link_next(self, limit: int, offset: int, **more: str) -> None:
+        """Say where the next part of a list is."""
+        fields = {"limit": limit, "offset": offset + limit}
+        query = urlencode(fields | {name: value for name, value in more.items() if value})
+        self.set_header("Link", f'<{self.request.path}?{query}>; rel="next"')
+
+    def reply_part(self, items: Sequence[Any]) -> None:
+        """Write the part of a list that is asked for."""
+        limit, offset = self.read_part()
+        if len(items) > offset + limit:
+            self.link_next(limit, offset)
+        self.reply(items[offset : offset + limit])
+
+    def _read_number(self, name: str, missing: int, least: int, most: int) -> int:
+        text = self.read_query(name, str(missing))
+        whole = text.isascii() and text.isdigit() and len(text) <= len(str(most))
+        if not (whole and least <= int(text) <= most):
+            raise Invalid(NO_NUMBER, name=name, least=least, most=most)
+        return int(text)
+
+
 class MissingApi(ApiHandler):
     """Whatever is not there."""
 
@@ -181,7 +185,7 @@ class OpenApi(ApiHandler):
         self.reply(DOCUMENT | {"servers": [{"url": f"{self.services.prefix}api"}]})
 
 
-class WorkspacesApi(ApiHandler):
+class WorkspacesApi(ListApi):
     """The workspaces of a course: all of them for its instructor, else one's own."""
 
     async def get(self, slug: str) -> None:

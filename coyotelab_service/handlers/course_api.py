@@ -7,12 +7,12 @@ from .. import course_editing, courses
 from ..courses import CourseView
 from ..errors import Invalid, InvalidFields
 from ..i18n import mark as _
-from .api import ApiHandler
+from .api import ApiHandler, ListApi
 
 LIMITS = ("cpu", "memory", "disk")
 
 
-class CoursesApi(ApiHandler):
+class CoursesApi(ListApi):
     """The courses somebody teaches or attends."""
 
     async def get(self) -> None:

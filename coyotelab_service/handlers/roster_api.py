@@ -6,10 +6,10 @@ from typing import Any
 from .. import enrollments, roster
 from ..roster import Query, StudentView
 from ..roster_file import Line
-from .api import ApiHandler
+from .api import ApiHandler, ListApi
 
 
-class EnrollmentsApi(ApiHandler):
+class EnrollmentsApi(ListApi):
     """Who is, or was, in a course."""
 
     async def get(self, slug: str) -> None:
