@@ -328,6 +328,8 @@ class Site:
         if username:
             headers["Authorization"] = f"token {self.hub.token_for(username)}"
         data = body if isinstance(body, bytes | None) else json.dumps(body)
+        if body is not None:
+            headers.setdefault("Content-Type", "application/json")
         async with (
             aiohttp.ClientSession() as session,
             session.request(
