@@ -25,7 +25,7 @@ from .workspaces import CourseWorkspaces
 
 log = logging.getLogger(__name__)
 
-# A visit has its row before its workspace has begun to start.
+# A visit has its row while its workspace is only just beginning to start.
 ARRIVING = timedelta(minutes=2)
 
 

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from coyotelab_service import kept as kept_rows
-from coyotelab_service import machines
+from coyotelab_service import machines, visits
 from coyotelab_service.access import Place
 from coyotelab_service.orm import AuditEvent, Course, KeptMachine, Machine, User, utc_now
 from coyotelab_service.site import Site as SiteDefaults
@@ -265,7 +265,9 @@ async def test_two_at_once_are_one(site: Site) -> None:
     for what in ("reset", "undo", "start", "restart"):
         assert (await site.api("POST", f"{API}/{what}", "student1")).status == 409
     assert (await site.browser("student1").get("workspaces/cs101/student1")).status == 409
+    assert (await site.browser("instructor1").get("workspaces/cs101/student1")).status == 409
     assert not site.hub.servers
+    assert await site.database.run(visits.find_open) == [], "who was turned away has not entered"
     site.lxd.gate.set()
     assert (await first).status == 200
 
