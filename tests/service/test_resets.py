@@ -319,9 +319,10 @@ async def test_resets_without_end_fill_no_disk(site: Site) -> None:
     assert spec_of(site) == before and len(mine(site, before)) == 6
     assert site.hub.servers["student1", "cs101"].state == "ready", "nothing is stopped in vain"
     await site.services.reconciler.run_once()
-    assert mine(site, before) == {before.name: before.uuid, **{
-        kept_name(old.name, old.uuid): old.uuid for old in olds[2:]
-    }}
+    assert mine(site, before) == {
+        before.name: before.uuid,
+        **{kept_name(old.name, old.uuid): old.uuid for old in olds[2:]},
+    }
     assert (await student.submit(RESET)).status == 303
 
 
