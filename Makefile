@@ -41,7 +41,7 @@ doctor: ## look at everything, change nothing: what is well, what is not, and th
 test: ## every test, on the real engine, in a real browser, and the service's on PostgreSQL too
 	@$(test_setup) --package chromium --package postgresql
 	@$(PYTEST) tests $(PYTEST_ARGUMENTS)
-	@$(PYTEST) tests/service --database postgresql $(PYTEST_ARGUMENTS)
+	@$(PYTEST) tests/service -m "not browser" --database postgresql $(PYTEST_ARGUMENTS)
 
 test-engine: ## only the tests of what happens in the engine, such as with ENGINE=incus
 	@$(test_setup)
