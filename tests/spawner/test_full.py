@@ -8,12 +8,14 @@ from coyotelab_spawner import room
 from coyotelab_spawner.errors import OperationFailed
 from coyotelab_spawner.lxd.instances import Instances
 from coyotelab_spawner.naming import kept_name
-from coyotelab_spawner.spec import GIB, Limits, WorkspaceSpec, WorkspaceState
+from coyotelab_spawner.spec import GIB, Limits, WorkspaceSpec
 from coyotelab_spawner.workspaces import Workspaces
 
 from ..conftest import renewed, sh
 
 pytestmark = pytest.mark.engine
+
+SMALL = Limits(1, GIB, 100 * 1024**2, 500)
 
 FILL = r"""
 cd /root
@@ -25,43 +27,37 @@ sync -f /; true
 """
 
 
-async def fill(instances: Instances, spec: WorkspaceSpec) -> None:
+async def fill(workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec) -> None:
+    await workspaces.ensure_running(spec)
     assert await sh(instances, spec.name, FILL) == 0
     await instances.stop(spec.name, force=True)
 
 
-async def test_a_full_machine_starts_and_is_reset_and_comes_back(
-    workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec
-) -> None:
-    spec = replace(spec, limits=Limits(1, GIB, 100 * 1024**2, 500))
-    await workspaces.ensure_running(spec)
-    await fill(instances, spec)
-    await workspaces.ensure_running(spec)
-    assert await sh(instances, spec.name, "echo found > /home/coyote/again && sync -f /") == 0
-    await fill(instances, spec)
-    new = renewed(spec)
-    await workspaces.reset(spec, new)
-    assert await workspaces.get_state(new.replace_uuid(new.uuid)) is WorkspaceState.STOPPED
-    await workspaces.ensure_running(new)
-    await fill(instances, new)
-    back = replace(spec, former=new.uuid)
-    await workspaces.undo(new.replace_uuid(new.uuid), back)
-    await workspaces.ensure_running(back)
-    assert await sh(instances, spec.name, "grep -q found /home/coyote/again") == 0
-    assert await workspaces.kept.delete(kept_name(new.name, new.uuid), new.uuid)
-
-
-async def test_who_fills_it_again_and_again_gets_no_more(
+async def test_a_full_machine_starts_so_that_its_owner_can_delete_files(
     workspaces: Workspaces,
     instances: Instances,
     spec: WorkspaceSpec,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(room, "MOST", 20 * 1024**2)
-    spec = replace(spec, limits=Limits(1, GIB, 100 * 1024**2, 500))
+    spec = replace(spec, limits=SMALL)
+    await fill(workspaces, instances, spec)
+    with monkeypatch.context() as patched:
+        patched.setattr(room, "MOST", 0)
+        with pytest.raises(OperationFailed, match="disk of your machine is full"):
+            await workspaces.ensure_running(spec)
     await workspaces.ensure_running(spec)
-    await fill(instances, spec)
+    assert await sh(instances, spec.name, "rm /root/big.* && echo x > /root/x && sync -f /") == 0
+
+
+async def test_a_full_machine_is_reset_and_comes_back(
+    workspaces: Workspaces, instances: Instances, spec: WorkspaceSpec
+) -> None:
+    spec, new = replace(spec, limits=SMALL), renewed(replace(spec, limits=SMALL))
+    await fill(workspaces, instances, spec)
+    await workspaces.reset(spec, new)
+    now = new.replace_uuid(new.uuid)
+    await fill(workspaces, instances, now)
+    await workspaces.undo(now, replace(spec, former=new.uuid))
     await workspaces.ensure_running(spec)
-    await fill(instances, spec)
-    with pytest.raises(OperationFailed, match="disk of your machine is full"):
-        await workspaces.ensure_running(spec)
+    assert await sh(instances, spec.name, "rm /root/big.* && sync -f /") == 0
+    assert await workspaces.kept.delete(kept_name(now.name, now.uuid), now.uuid)
