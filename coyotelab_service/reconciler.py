@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from coyotelab_spawner.errors import LXDError
-from coyotelab_spawner.spec import WorkspaceState
+from coyotelab_spawner.spec import WorkspaceSpec, WorkspaceState
 from coyotelab_spawner.workspaces import Workspaces
 
 from . import machines, visits
@@ -25,7 +25,7 @@ from .workspaces import CourseWorkspaces
 
 log = logging.getLogger(__name__)
 
-# A visit has its row before its workspace has begun to start.
+# A visit has its row while its workspace is only just beginning to start.
 ARRIVING = timedelta(minutes=2)
 
 
@@ -150,9 +150,16 @@ class Reconciler:
             if spec.name in self._strays:
                 server = await self._hub.get_server(spec.user, spec.course)
                 if server is None or not server.active:
-                    await self._lxd.stop(spec)
-                    log.info("Stopped %s, which the Hub did not know to run", spec.name)
+                    await self._stop_stray(spec)
         self._strays = set(strays)
+
+    async def _stop_stray(self, spec: WorkspaceSpec) -> None:
+        try:
+            await self._lxd.stop(spec)
+        except LXDError as error:
+            log.warning("%s, which the Hub does not know, runs on: %s", spec.name, error.detail)
+        else:
+            log.info("Stopped %s, which the Hub did not know to run", spec.name)
 
     async def _sweep(self, awaited: Collection[str]) -> None:
         for name in await self._lxd.sweep(spare=awaited):

@@ -191,8 +191,7 @@ def _invite(session: Session, person: Person, course: Course, steps: Sequence[St
     session.add_all(
         Invitation(course=course, email=email, name=name) for email, name in addresses.items()
     )
-    if addresses:
-        audit.note(session, person, "invite", course=course, detail=" ".join(addresses))
+    audit.note_invited(session, person, course, addresses)
 
 
 def _find_known(session: Session, condition: ColumnElement[bool]) -> list[_Known]:

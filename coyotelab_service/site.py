@@ -44,6 +44,13 @@ class Site(Configurable):
     kept_days = Int(
         7, config=True, help="Days for which a reset can be undone; then the old machine goes."
     )
+    kept_most = Int(
+        3,
+        min=1,
+        config=True,
+        help="""How many old machines of one workspace are kept: each holds as much disk as a
+        workspace may. After one reset more the oldest goes before its days are over.""",
+    )
     password_days = Int(7, config=True, help="Days for which a temporary password works.")
     campus_login = Bool(
         config=True,

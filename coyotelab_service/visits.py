@@ -4,8 +4,8 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session, aliased
 
 from . import audit
 from .access import Person, Place, find_place
@@ -51,16 +51,20 @@ async def take_back(hub: HubApi, database: Database, visit: Visit, reason: str) 
 
 def find_open(session: Session, slug: str = "", owner: str = "") -> list[Visit]:
     """Return the visits that have begun and not ended; of all, or of one course or workspace."""
-    latest = (
-        select(func.max(AuditEvent.id))
-        .where(AuditEvent.action.in_([ENTERED, LEFT]))
-        .group_by(AuditEvent.actor, AuditEvent.owner_id, AuditEvent.course_id)
+    later = aliased(AuditEvent)
+    again = select(later.id).where(
+        later.owner_id == AuditEvent.owner_id,
+        later.course_id == AuditEvent.course_id,
+        later.actor == AuditEvent.actor,
+        later.action.in_([ENTERED, LEFT]),
+        later.id > AuditEvent.id,
     )
     query = (
         select(AuditEvent, User.username, Course.slug)
         .join(User, User.id == AuditEvent.owner_id)
         .join(Course, Course.id == AuditEvent.course_id)
-        .where(AuditEvent.id.in_(latest), AuditEvent.action == ENTERED)
+        .where(AuditEvent.action == ENTERED, ~again.exists())
+        .order_by(AuditEvent.id)
     )
     if slug:
         query = query.where(Course.slug == slug)
