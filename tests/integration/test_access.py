@@ -4,8 +4,6 @@ Everybody asks for everything. What does something to a machine is done once, by
 refused to all who may not.
 """
 
-from collections.abc import Iterator
-
 import pytest
 import requests
 
@@ -25,16 +23,10 @@ from ..access_table import (
 from ..hub import wait_for
 from ..people import Person
 from ..site import Site
-from .cast import Cast, gather
+from .cast import Cast
 
 pytestmark = pytest.mark.engine
 LOGIN = "/hub/api/oauth2/authorize"
-
-
-@pytest.fixture(scope="module")
-def cast(site: Site) -> Iterator[Cast]:
-    with gather(site) as cast:
-        yield cast
 
 
 def is_in(answer: requests.Response) -> bool:

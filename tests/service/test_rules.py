@@ -30,9 +30,7 @@ CELLS = {"yes": (True, True), "not archived": (True, False), "no": (False, False
 
 def read_page() -> dict[tuple[Subject, Action, Standing, bool], bool]:
     """Return what the page says of each standing alone; what has no row is not allowed."""
-    said = {
-        key: False for key in itertools.product(Subject, Action, Standing, (False, True))
-    }
+    said = dict.fromkeys(itertools.product(Subject, Action, Standing, (False, True)), False)
     for section in PAGE.read_text().split("\n## ")[1:]:
         heading, _, text = section.partition("\n")
         rows = [
