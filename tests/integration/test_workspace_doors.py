@@ -68,8 +68,8 @@ DOORS = [
         Door(LAB, method, "lab/api/contents", CALL, 0)
         for method in ("HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
     ),
-    Door(r"static/[^/]+/(.*)", "GET", "static/any/terminal.js", PUBLIC),
-    Door(r"static/[^/]+/(.*)", "HEAD", "static/any/terminal.js", PUBLIC),
+    Door(r"static/[^/]+/(.*)", "GET", "static/any/page.css", PUBLIC),
+    Door(r"static/[^/]+/(.*)", "HEAD", "static/any/page.css", PUBLIC),
 ]
 
 
