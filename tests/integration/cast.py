@@ -81,6 +81,10 @@ class Cast:
 
     def tidy_up(self) -> None:
         """Leave the site as it was, as far as that can be."""
+        for one in self.call(ADMIN, "GET", "courses/cs101/workspaces").json():
+            if one["state"] == "running":
+                place = f"courses/cs101/workspaces/{one['username']}"
+                self.call(ADMIN, "POST", f"{place}/stop").raise_for_status()
         self._must(ADMIN, "PATCH", "courses/cs101", {"idle_minutes": None})
         for course in self.call(ADMIN, "GET", "courses").json():
             if re.match("new-|rest-", course["slug"]):
