@@ -56,9 +56,10 @@ class Cast:
                 timeout=60,
             )
 
-    def get_state(self) -> str:
-        """Return the state of student1's machine in cs101."""
-        return str(self.call(table.STUDENT, "GET", table.PLACE).json()["state"])
+    def get_state(self, owner: str = table.STUDENT) -> str:
+        """Return the state of somebody's machine in cs101."""
+        place = f"courses/cs101/workspaces/{owner}"
+        return str(self.call(owner, "GET", place).json()["state"])
 
     def prepare(self) -> None:
         """Make the people and the course that the demonstration lacks, and log everybody in."""
