@@ -29,7 +29,7 @@ class RosterHandler(PageHandler):
         """
         await self.services.run(find_course, self.person, slug, Action.VIEW_STUDENTS)
         try:
-            servers = await self.services.hub.list_servers()
+            servers = await self.services.recent.list_all()
         except Unavailable:
             return {}, "unknown"
         found = {who: server.state for (who, name), server in servers.items() if name == slug}

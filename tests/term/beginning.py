@@ -127,4 +127,7 @@ def read_counts(preview: requests.Response) -> dict[str, int]:
 
 def read_passwords(text: str) -> dict[str, str]:
     """Return the passwords by user name of a file of new accounts."""
-    return {row["username"]: row["password"] for row in csv.DictReader(io.StringIO(text))}
+    return {
+        row["username"]: row["password"]
+        for row in csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
+    }
