@@ -18,7 +18,7 @@ from ..large import ADMIN, INSTRUCTOR, STUDENT, counting
 from .conftest import FakeLXD, Site, run_site
 from .fake_hub import SERVICE_TOKEN, FakeHub
 
-MOST = 20  # queries of any page
+MOST = 30  # queries of any page
 
 PATHS = {
     INSTRUCTOR: [
