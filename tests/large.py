@@ -22,12 +22,12 @@ ROWS = {
     "users": (
         "id, username, name, email, roles, temporary_pw, disabled, last_login",
         "n + 1, 'user' || n, 'Person ' || n % 997, 'user' || n || '@example.edu',"
-        " CASE WHEN n % 40 = 0 OR n < {courses} THEN 3 ELSE 1 END, FALSE, FALSE,"
+        " CASE n % 40 WHEN 0 THEN 3 ELSE 1 END, FALSE, FALSE,"
         " CASE n % 3 WHEN 0 THEN NULL ELSE :now END",
     ),
     "courses": (
         "id, slug, name, webpage, description, archived, instructor_id, base_machine_id",
-        "n + 1, 'c' || n, 'Course ' || n, '', '', FALSE, n + 1, 1",
+        "n + 1, 'c' || n, 'Course ' || n, '', '', FALSE, n * 40 % {users} + 1, 1",
     ),
     "enrollments": (
         "user_id, course_id, enabled",
@@ -51,7 +51,7 @@ MACHINES = (
 )
 VISITS = (
     "INSERT INTO open_visits (id, visitor, owner_id, course_id, since, created_at)"
-    " SELECT n.id, 'user' || (course_id - 1), n.user_id, n.course_id, n.created_at, n.created_at"
+    " SELECT n.id, 'user' || ((n.course_id - 1) * 40), n.user_id, n.course_id, n.created_at, n.created_at"
     " FROM enrollments n WHERE n.id % 1000 = 1"
 )
 
