@@ -51,7 +51,8 @@ MACHINES = (
 )
 VISITS = (
     "INSERT INTO open_visits (id, visitor, owner_id, course_id, since, created_at)"
-    " SELECT n.id, 'user' || ((n.course_id - 1) * 40), n.user_id, n.course_id, n.created_at, n.created_at"
+    " SELECT n.id, 'user' || ((n.course_id - 1) * 40), n.user_id, n.course_id, n.created_at,"
+    " n.created_at"
     " FROM enrollments n WHERE n.id % 1000 = 1"
 )
 
