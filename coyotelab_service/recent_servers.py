@@ -26,3 +26,7 @@ class RecentServers:
             answer = self._answer = asyncio.create_task(self._hub.list_servers())
         # Who goes away takes the answer from nobody else.
         return await asyncio.shield(answer)
+
+    def forget(self) -> None:
+        """Ask anew the next time, after something was stopped."""
+        self._answer = None

@@ -74,6 +74,7 @@ class StudentsPage(RosterHandler):
             enrollments.set_enabled, self.person, slug, username, enabled
         )
         await self.services.reconciler.enforce(slug, username)
+        self.services.recent.forget()
         here = self.query.link(page=self.query.page, changed=student.username)
         self.redirect(f"{self.page('courses', slug, 'students')}{here}", status=303)
 
