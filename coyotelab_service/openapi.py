@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .api_schemas import SCHEMAS, SLUG, TEXT, USERNAME, Schema, list_of, refer
-from .paging import SEARCH_LENGTH
+from .text_search import LENGTH as SEARCH_LENGTH
 
 MOST = 1_000  # items in one answer
 ZIP = "application/zip"

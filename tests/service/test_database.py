@@ -10,7 +10,7 @@ from sqlalchemy import insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from coyotelab_service import demo
+from coyotelab_service import demo, visits
 from coyotelab_service.database import (
     DEADLINES,
     Database,
@@ -174,3 +174,23 @@ def test_errors_tell_no_values(database: Database) -> None:
     with pytest.raises(IntegrityError) as error, database.transaction() as session:
         session.execute(insert(User), {"username": "student1", "password": "$2b$12$hash"})
     assert "$2b$12$hash" not in f"{error.value}".partition("DETAIL")[0]
+
+
+def test_visits_that_are_open_stay_so_in_the_new_tables(database: Database) -> None:
+    with database.transaction() as session:
+        course, owner = Course.get(session, "cs101"), User.get(session, "student1")
+        other = User.get(session, "student2")
+        assert course and owner and other
+        for action, whose in (("enter", owner), ("enter", other), ("leave", other)):
+            event = AuditEvent(actor="instructor1", action=action)
+            event.course_id, event.owner_id = course.id, whose.id
+            session.add(event)
+            session.flush()
+    downgrade(database.url, "0001")
+    upgrade(database.url)
+    with database.transaction() as session:
+        [visit] = visits.find_open(session)
+        assert (visit.visitor, visit.owner, visit.slug) == ("instructor1", "student1", "cs101")
+        assert visit.allowed
+        visits.end(session, visit, "test")
+        assert not visits.find_open(session)
