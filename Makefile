@@ -24,7 +24,7 @@ test_setup := $(BOOTSTRAP) --test coyotelab setup --engine $(TEST_ENGINE) \
 PYTEST := $(BOOTSTRAP) --test python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup doctor test test-engine check docs text pictures bench lock clean
+.PHONY: help demo setup doctor test test-engine check docs text pictures bench term pages lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -41,7 +41,7 @@ doctor: ## look at everything, change nothing: what is well, what is not, and th
 test: ## every test, on the real engine, in a real browser, and the service's on PostgreSQL too
 	@$(test_setup) --package chromium --package postgresql
 	@$(PYTEST) tests $(PYTEST_ARGUMENTS)
-	@$(PYTEST) tests/service --database postgresql $(PYTEST_ARGUMENTS)
+	@$(PYTEST) tests/service -m "not browser" --database postgresql $(PYTEST_ARGUMENTS)
 
 test-engine: ## only the tests of what happens in the engine, such as with ENGINE=incus
 	@$(test_setup)
@@ -72,6 +72,14 @@ pictures: ## the docs' pictures anew, from what the tests of the pages see
 bench: ## how long opening takes and what a workspace costs (ROUNDS=7)
 	@$(test_setup) --package chromium
 	@$(BOOTSTRAP) --test python -m bench.opening
+
+term: ## a whole term told in steps on the test engine: 300 students, 5 courses (TERM_SIZE=small)
+	@$(test_setup)
+	@$(BOOTSTRAP) --test python -m bench.term
+
+pages: ## how long each page takes at 20,000 people, on SQLite and PostgreSQL (ROUNDS=20)
+	@$(test_setup) --package postgresql
+	@$(BOOTSTRAP) --test python -m bench.pages
 
 lock: ## pin the newest allowed versions of all dependencies anew
 	@$(BOOTSTRAP) --test python -c ""

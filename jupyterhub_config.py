@@ -67,7 +67,8 @@ c.Proxy.extra_routes = {
 c.JupyterHub.authenticator_class = "coyotelab_service.authenticator.CoyoteAuthenticator"
 c.CoyoteAuthenticator.db_url = db_url
 # User names, with commas between them. They see every course; root of this machine may anyway.
-c.Authenticator.admin_users = set(os.environ.get("COYOTELAB_ADMINS", "admin").split(","))
+admins = os.environ.get("COYOTELAB_ADMINS", "admin")
+c.Authenticator.admin_users = set(admins.split(","))
 # Campus login by OpenID Connect, beside local accounts or instead of them: docs/admin/sso.md
 # c.CoyoteAuthenticator.campus_logins = {
 #     "campus": {
@@ -117,6 +118,7 @@ c.JupyterHub.services = [
         ],
         "environment": {
             "COYOTELAB_DB": db_url,  # no secret belongs on a command line
+            "COYOTELAB_ADMINS": admins,
             "COYOTELAB_STATE": str(state),
             "COYOTELAB_PORT": str(port),
             "COYOTELAB_PUBLIC_URL": public_url,

@@ -1,8 +1,11 @@
 """The door: finds a course or workspace for a person, or answers that there is none."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from .errors import NotFound
 from .orm import Course, CourseInstructor, Enrollment, Role, User
@@ -16,6 +19,9 @@ from .rules import (
     may,
 )
 from .site import Site
+
+T = TypeVar("T")
+Member = tuple[str, str]  # user name and slug
 
 
 @dataclass(frozen=True)
@@ -42,12 +48,52 @@ def get_standings(
     if user is None:
         return find_standings(admin=admin, instructor=False, enrolled=None, disabled=False)
     enrollment = Enrollment.get(session, user, course)
+    beside = user.has_role(Role.INSTRUCTOR) and CourseInstructor.includes(session, user, course)
+    enrolled = None if enrollment is None else enrollment.enabled
+    return _describe(user, course, enrolled, beside, admin)
+
+
+def find_all_standings(
+    session: Session, members: Collection[Member]
+) -> Mapping[Member, frozenset[Standing]]:
+    """Return what each of these accounts is to its course, by few queries however many they are.
+
+    One that there is not, and a course that there is not, is left out.
+    """
+    names, slugs = {name for name, _ in members}, {slug for _, slug in members}
+    users = {user.username: user for user in session.scalars(_having(User.username, names))}
+    courses = {course.slug: course for course in session.scalars(_having(Course.slug, slugs))}
+    ids = [user.id for user in users.values()]
+    enrolled = {
+        (row.user_id, row.course_id): row.enabled
+        for row in session.scalars(_having(Enrollment.user_id, ids))
+    }
+    beside = {
+        (row.user_id, row.course_id)
+        for row in session.scalars(_having(CourseInstructor.user_id, ids))
+    }
+    found = {}
+    for name, slug in members:
+        user, course = users.get(name), courses.get(slug)
+        if user and course:
+            key = (user.id, course.id)
+            found[name, slug] = _describe(user, course, enrolled.get(key), key in beside)
+    return found
+
+
+def _having(column: InstrumentedAttribute[T], values: Collection[T]) -> Select[Any]:
+    return select(column.class_).where(column.in_(values))
+
+
+def _describe(
+    user: User, course: Course, enrolled: bool | None, beside: bool, admin: bool = False
+) -> frozenset[Standing]:
     teacher = user.has_role(Role.INSTRUCTOR)
     return find_standings(
         admin=admin,
         instructor=teacher and course.instructor_id == user.id,
-        co_instructor=teacher and CourseInstructor.includes(session, user, course),
-        enrolled=None if enrollment is None else enrollment.enabled,
+        co_instructor=teacher and beside,
+        enrolled=enrolled,
         disabled=user.disabled,
     )
 

@@ -18,6 +18,7 @@ PASSWORD_BYTES = 72  # what bcrypt reads; it refuses more rather than ignoring t
 
 # Fit for a host name, a path segment and a Linux account alike, whatever is built from it.
 USERNAME = re.compile(r"[a-z](?:[a-z0-9._-]{0,61}[a-z0-9])?")
+TYPED = 200  # letters that may still come to a user name; no name has so many
 # Words that stand where a user name may stand in the service's own addresses.
 RESERVED = frozenset(
     {"archive", "download", "new", "progress", "reset", "restart", "start", "stop"}
@@ -30,7 +31,13 @@ USERNAME_RULE = _(
 
 
 def normalize_username(typed: str) -> str:
-    """Return the one spelling of a user name, however it was typed."""
+    """Return the one spelling of a user name, however it was typed.
+
+    What is too long for any name stays as it is, cut: megabytes of letters that stand for eighteen
+    each would take half a minute, on an event loop.
+    """
+    if len(typed) > TYPED:
+        return typed[:TYPED]
     return unicodedata.normalize("NFKC", typed).casefold().strip()
 
 

@@ -1,5 +1,6 @@
 """From which address a request came, whatever its headers pretend."""
 
+import ipaddress
 from typing import Any
 
 from tornado.httputil import HTTPServerRequest
@@ -20,10 +21,18 @@ def find_address(request: HTTPServerRequest) -> str:
     peer = str(getattr(context, "_orig_remote_ip", "") or request.remote_ip or "")
     trusted = {*LOOPBACK, *getattr(context, "trusted_downstream", ()), _find_own(connection)}
     for address in reversed(request.headers.get("X-Forwarded-For", "").split(",")):
-        if peer not in trusted or not address.strip():
+        if peer not in trusted or not (before := _read(address)):
             break
-        peer = address.strip()
+        peer = before
     return peer
+
+
+def _read(text: str) -> str:
+    """Return an address in its one spelling; "" for whatever is none, or has a name beside it."""
+    try:
+        return "" if "%" in text else str(ipaddress.ip_address(text.strip()))
+    except ValueError:
+        return ""
 
 
 def _find_own(connection: Any) -> str:

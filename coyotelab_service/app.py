@@ -23,6 +23,7 @@ from .hub_api import HubApi
 from .idle import Idle
 from .pages import make_templates
 from .preparation import Preparation
+from .recent_servers import RecentServers
 from .reconciler import Reconciler
 from .routes import STATIC, make_routes
 from .running import RunningWorkspaces
@@ -146,6 +147,7 @@ class ServiceApp(Application):
             prefix=os.environ["JUPYTERHUB_SERVICE_PREFIX"],
             public_url=self.public_url,
             hub_url=hub_url,
+            recent=RecentServers(hub),
         )
 
     def make_application(self, services: Services) -> TornadoApplication:

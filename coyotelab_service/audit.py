@@ -1,6 +1,7 @@
 """The log of who did what to which workspace; only ever added to."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
@@ -42,22 +43,29 @@ def note_each(
     session: Session, person: Person, action: str, course: Course, owner_ids: Sequence[int]
 ) -> None:
     """Add one event for each of many people in a course, in few queries."""
-    actor = User.get(session, person.username)
     machines = select(Machine.user_id, Machine.name).where(
         Machine.course_id == course.id, Machine.user_id.in_(owner_ids)
     )
     workspaces = {row[0]: row[1] for row in session.execute(machines)}
-    rows = [
-        {
-            "actor_id": actor and actor.id,
-            "actor": person.username,
-            "action": action,
-            "course_id": course.id,
-            "owner_id": owner_id,
-            "workspace": workspaces.get(owner_id, ""),
-            "origin": person.origin,
-        }
-        for owner_id in owner_ids
-    ]
-    if rows:
-        session.execute(insert(AuditEvent), rows)
+    about = [{"owner_id": one, "workspace": workspaces.get(one, "")} for one in owner_ids]
+    _note_all(session, person, action, course, about)
+
+
+def note_invited(session: Session, person: Person, course: Course, emails: Iterable[str]) -> None:
+    """Add one event for each of many addresses that are invited to a course, in few queries."""
+    _note_all(session, person, "invite", course, [{"detail": email} for email in emails])
+
+
+def _note_all(
+    session: Session, person: Person, action: str, course: Course, about: Sequence[dict[str, Any]]
+) -> None:
+    actor = User.get(session, person.username)
+    same = {
+        "actor_id": actor and actor.id,
+        "actor": person.username,
+        "action": action,
+        "course_id": course.id,
+        "origin": person.origin,
+    }
+    if about:
+        session.execute(insert(AuditEvent), [same | one for one in about])

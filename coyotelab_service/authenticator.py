@@ -8,12 +8,12 @@ from tornado.web import HTTPError
 from traitlets import Bool, Dict, Unicode, default
 
 from . import accounts
-from .campus_pages import Admitted, make_routes
+from .campus_pages import make_routes
 from .database import Database, get_database
 from .errors import ServiceError
 from .hub_login import ChangePasswordPage, LoginPage, make_attempt
 from .hub_sessions import end_sessions
-from .logins import Logins, MustChange
+from .logins import Admitted, Logins, MustChange
 from .oidc import CampusLogin, make_logins
 from .throttle import TooManyTries
 
@@ -108,7 +108,16 @@ class CoyoteAuthenticator(Authenticator):
             raise MustChange(username, proof.hashed)
         return username
 
-    async def refresh_user(self, user: Any, handler: Any = None, **kwargs: Any) -> bool:
+    def is_admin(self, handler: Any, authentication: dict[str, Any]) -> bool:
+        """Tell whether the configuration names somebody; who is named no more is none any more.
+
+        The Hub's own goes by its database, which only ever gains administrators.
+        """
+        return authentication["name"] in self.admin_users
+
+    async def refresh_user(
+        self, user: Any, handler: Any = None, **kwargs: Any
+    ) -> bool | dict[str, Any]:
         """Tell whether open sessions may go on; where not, end all of the account's.
 
         Not when the account is closed or has a temporary password. A database that does not
@@ -123,4 +132,7 @@ class CoyoteAuthenticator(Authenticator):
         if not may_go_on and handler is not None:
             self.log.info("The sessions of %s have been ended", user.name)
             end_sessions(user)
+        admin = user.name in self.admin_users
+        if may_go_on and admin != user.admin:
+            return {"name": user.name, "admin": admin}
         return may_go_on

@@ -24,6 +24,7 @@ from .handlers.base import find_status
 from .hub_login import make_attempt
 from .hub_texts import use_reader_language
 from .i18n import mark as _
+from .logins import Admitted
 from .oidc import CampusLogin, LoginNotProven
 from .throttle import TooManyTries
 
@@ -40,10 +41,6 @@ class WrongPassword(Refused):
     """An account is connected by whoever has its password alone."""
 
     message = _("That is not the password of your account. Nothing has been changed.")
-
-
-class Admitted(dict[str, str]):
-    """What a campus has vouched for: a `username`. No form is ever read into this class."""
 
 
 class CampusHandler(BaseHandler):

@@ -152,8 +152,10 @@ def set_archived(session: Session, person: Person, slug: str, archived: bool) ->
 
 def _take_archived(given: Mapping[str, Any]) -> tuple[bool | None, dict[str, Any]]:
     fields = dict(given)
-    archived = fields.pop("archived", None)
-    if archived is None or isinstance(archived, bool):
+    if "archived" not in fields:
+        return None, fields
+    archived = fields.pop("archived")
+    if isinstance(archived, bool):
         return archived, fields
     raise InvalidFields({"archived": Invalid(_("This has to be true or false."))})
 

@@ -61,7 +61,7 @@ def check_fields(
     changes: dict[str, Any] = {}
     errors: dict[str, ServiceError] = {}
     for name, value in given.items():
-        if name in present and value == present[name]:
+        if name in present and (type(value), value) == (type(present[name]), present[name]):
             continue  # what was fine once is not held against who changes something else
         try:
             changes[name] = _find_check(name)(value, frame)
@@ -152,11 +152,11 @@ def _check_length(text: str, most: int) -> str:
 
 
 def _check_webpage(value: Any, frame: Frame) -> str:
-    return check_web_address(_check_text(value or ""))
+    return check_web_address(_check_text("" if value is None else value))
 
 
 def _check_date(value: Any, frame: Frame) -> date | None:
-    if value is None or value == "":
+    if value is None:
         return None
     try:
         if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):

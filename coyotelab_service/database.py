@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from sqlite3 import SQLITE_BUSY
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from alembic import command
@@ -26,6 +27,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 BUSY_MILLISECONDS = 5_000
+# Of PostgreSQL's client, where the URL has no others: until a server counts as gone that nobody
+# hears of (seconds to connect, milliseconds without an answer to what was sent).
+DEADLINES = {"connect_timeout": "5", "tcp_user_timeout": "10000"}
 THREADS = 4
 TURNS = 8  # tries of a transaction that others overtake
 # PostgreSQL's "could not serialize access" and "deadlock detected".
@@ -49,7 +53,10 @@ class Database:
         self.url = url
         self.engine = _make_engine(url)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._hopeful = sessionmaker(_make_hopeful(self.engine), expire_on_commit=False)
         self._threads = ThreadPoolExecutor(THREADS, "database")
+        # Who waits here for a turn to write keeps none of the others from reading.
+        self._waiting = ThreadPoolExecutor(THREADS, "database-waiting")
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -62,28 +69,36 @@ class Database:
     ) -> T:
         """Run `work(session, ...)` in a thread, as one transaction, and return what it returns.
 
+        It may run more than once: with SQLite the first time as if it only read, so that nobody
+        who does waits for a writer; overtaken by one, again and with the lock from the start.
+
         Raises:
             DatabaseUnavailable: beside whatever `work` raises.
         """
 
-        def once() -> T:
-            with self.transaction() as session:
+        def once(sessions: sessionmaker[Session]) -> T:
+            with sessions.begin() as session:
                 return work(session, *args, **kwargs)
 
-        def in_thread() -> T:
-            for turn in range(TURNS):
+        def again() -> T:
+            for turn in range(1, TURNS):
+                time.sleep(random.uniform(0, 0.005 * 2**turn))
                 try:
-                    return once()
-                except IntegrityError:  # somebody made the same row meanwhile; now it is found
-                    if turn:
-                        raise
+                    return once(self._sessions)
                 except OperationalError as error:
-                    if not _is_overtaken(error) or turn + 1 == TURNS:
+                    if not _is_overtaken(error):
                         raise DatabaseUnavailable from error
-                    time.sleep(random.uniform(0, 0.01 * 2**turn))
             raise DatabaseUnavailable
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, in_thread)
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._threads, once, self._hopeful)
+        except IntegrityError:
+            pass  # somebody made the same row meanwhile; now it is found
+        except OperationalError as error:
+            if not (_is_overtaken(error) or _is_locked(error)):
+                raise DatabaseUnavailable from error
+        return await loop.run_in_executor(self._waiting, again)
 
     def check(self) -> None:
         """Raise SchemaOutdated unless the tables are those of this version."""
@@ -99,6 +114,7 @@ class Database:
     def close(self) -> None:
         """Give back threads and connections."""
         self._threads.shutdown()
+        self._waiting.shutdown()
         self.engine.dispose()
 
 
@@ -134,17 +150,34 @@ def migrations(url: str) -> Config:
 
 
 def _make_engine(url: str) -> Engine:
-    if make_url(url).get_backend_name() != "sqlite":
-        # As with SQLite, what a transaction has read stays true until it has written.
-        return create_engine(url, pool_pre_ping=True, isolation_level="SERIALIZABLE")
-    engine = create_engine(url)
+    # Without parameters in its errors: they go to logs, and have hashes and people's data in them.
+    made = make_url(url)
+    if made.get_backend_name() != "sqlite":
+        return create_engine(
+            made.update_query_dict({**DEADLINES, **made.query}),
+            pool_pre_ping=True,
+            isolation_level="SERIALIZABLE",  # as with SQLite, what it has read stays true
+            hide_parameters=True,
+        )
+    engine = create_engine(url, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
+def _make_hopeful(engine: Engine) -> Engine:
+    """Return the engine for a first try, which takes no lock before it writes."""
+    sqlite = engine.dialect.name == "sqlite"
+    return engine.execution_options(coyotelab_begin="BEGIN") if sqlite else engine
+
+
 def _is_overtaken(error: OperationalError) -> bool:
     return getattr(error.orig, "sqlstate", None) in OVERTAKEN
+
+
+def _is_locked(error: OperationalError) -> bool:
+    # SQLite says so at once to who has read before; its busy_timeout is for those who have not.
+    return bool(getattr(error.orig, "sqlite_errorcode", 0) & 0xFF == SQLITE_BUSY)
 
 
 def _prepare_sqlite(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
@@ -170,4 +203,6 @@ def _lower(text: Any) -> Any:
 def _begin_sqlite(connection: Connection) -> None:
     # A transaction that reads first and writes later fails at once when another one wrote in
     # between; taking the write lock at the start makes it wait its turn (busy_timeout) instead.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    # Most only read, and never wait (WAL), so `run` tries without the lock first.
+    begin = connection.get_execution_options().get("coyotelab_begin", "BEGIN IMMEDIATE")
+    connection.exec_driver_sql(begin)

@@ -44,6 +44,18 @@ class Invalid(ServiceError):
     message = _("The request cannot be understood.")
 
 
+class TooLarge(Invalid):
+    """What was sent is too large."""
+
+    message = _("The request body is too large.")
+
+
+class WrongType(Invalid):
+    """What was sent is of a kind that is not taken."""
+
+    message = _("The request body has to be sent as application/json.")
+
+
 class Conflict(ServiceError):
     """The request makes sense, but not at this moment."""
 

@@ -15,7 +15,7 @@ from .hub_sessions import end_sessions
 from .hub_texts import use_reader_language
 from .i18n import mark as _
 from .login_cookies import Ticket, get_mark, get_ticket, give_ticket, mark_browser, take_ticket
-from .logins import MustChange
+from .logins import Admitted, MustChange
 from .throttle import Attempt, TooManyTries
 
 REFUSED = _(
@@ -71,6 +71,7 @@ class LoginPage(LoginHandler):
             await self._refuse(403, i18n.gettext(REFUSED), username)
             return
         self._jupyterhub_user = user
+        take_ticket(self)  # of somebody else, who was at this browser before
         mark_browser(self, user.name)
         self.redirect(self.get_next_url(user))
 
@@ -118,7 +119,7 @@ class ChangePasswordPage(BaseHandler):
             return
         except Unavailable as error:
             raise HTTPError(503, error.tell()) from error
-        await self._go_on(ticket, username, new)
+        await self._go_on(ticket, username)
 
     async def _change(self, ticket: Ticket | None, username: str, new: str) -> None:
         logins, database = self.authenticator.logins, self.authenticator.database
@@ -142,14 +143,14 @@ class ChangePasswordPage(BaseHandler):
         person = Person(username, origin=find_address(self.request))
         await database.run(passwords.change, person, fingerprint, hashed)
 
-    async def _go_on(self, ticket: Ticket | None, username: str, new: str) -> None:
+    async def _go_on(self, ticket: Ticket | None, username: str) -> None:
         user = self.find_user(username)
         if user:
             end_sessions(user)
         self.log.info("%s changed their password", username)
         if ticket:
             take_ticket(self)
-            user = await self.login_user({"username": username, "password": new})
+            user = await self.login_user(Admitted(username=username))  # whatever the throttle says
             if user is None:
                 self.redirect(self.settings["login_url"])
                 return

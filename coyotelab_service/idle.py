@@ -139,6 +139,8 @@ class Idle:
                     await self._stop_if_idle(server, found, age, report)
         except ServiceError as error:
             log.warning("%s/%s is looked at later: %s", server.username, server.name, error)
+        except Exception:  # whatever a machine has answered, the others are looked at
+            log.exception("%s/%s could not be looked at", server.username, server.name)
 
     async def _stop_if_idle(
         self, server: Server, found: Watched, age: float, report: work.Report | None

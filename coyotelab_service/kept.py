@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from coyotelab_spawner.naming import kept_name
@@ -16,6 +16,11 @@ from .i18n import mark as _
 from .orm import Course, KeptMachine, Machine, User, utc_now
 
 NOTHING_KEPT = _("There is no earlier machine to go back to: none is kept any more.")
+TOO_OFTEN = _(
+    "Your workspace has been reset several times in a short while, and its earlier machines are"
+    " just being deleted. Please try again in a few minutes."
+)
+MOST_LEAVING = 2  # kept machines of one workspace that wait to be deleted
 NOBODY = Person("")  # what the site does by itself
 
 
@@ -62,6 +67,13 @@ def choose(session: Session, machine: Machine, name: str = "") -> KeptMachine:
     return row
 
 
+def ensure_room(session: Session, machine: Machine, most: int) -> None:
+    """Raise Conflict while so many former machines are there that a disk could be filled."""
+    count = select(func.count()).select_from(KeptMachine).filter_by(machine_id=machine.id)
+    if (session.scalar(count) or 0) >= most + MOST_LEAVING:
+        raise Conflict(TOO_OFTEN)
+
+
 def begin(session: Session, machine: Machine, uuid: str, base: Machine, days: int) -> None:
     """Write down the intent to put `uuid` in the machine's place, and to keep what is there."""
     assert machine.uuid is not None and machine.base is not None  # workspace_is_whole
@@ -78,10 +90,11 @@ def begin(session: Session, machine: Machine, uuid: str, base: Machine, days: in
     session.flush()
 
 
-def settle(session: Session, machine: Machine, *, done: bool, kept: bool) -> None:
+def settle(session: Session, machine: Machine, most: int, *, done: bool, kept: bool) -> None:
     """Write down which of the two the machine is now.
 
     Args:
+        most: how many are kept; the days of the oldest beyond that are over.
         done: the one that was to come.
         kept: the one that was there has been put aside; it may never have existed.
     """
@@ -100,6 +113,9 @@ def settle(session: Session, machine: Machine, *, done: bool, kept: bool) -> Non
     if former and not (done and kept):
         session.delete(former)
     machine.previous_uuid = None
+    session.flush()
+    for row in session.scalars(_select_kept().where(Machine.id == machine.id).offset(most)):
+        row.expires_at = utc_now()
 
 
 def list_known(session: Session) -> Mapping[str, str]:
@@ -113,7 +129,7 @@ def find_expired(session: Session, limit: int) -> list[Expired]:
         select(KeptMachine)
         .join(KeptMachine.machine)
         .where(KeptMachine.expires_at <= utc_now(), Machine.previous_uuid.is_(None))
-        .order_by(KeptMachine.expires_at)
+        .order_by(func.random())  # so that those that cannot be deleted do not block the rest
         .limit(limit)
     )
     return [Expired(row.name, row.uuid) for row in rows]

@@ -34,6 +34,13 @@ class Busy(Unavailable):
     message = _("Very many people are logging in. Please try again in a minute.")
 
 
+class Admitted(dict[str, str]):
+    """Who has been proven already, by a campus or a ticket: a `username`.
+
+    No form is ever read into this class.
+    """
+
+
 @dataclass(frozen=True)
 class Proof:
     """A password was right.

@@ -1,9 +1,10 @@
 """What the database knows of each workspace's machine, and the spec the spawner makes it from."""
 
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import func, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Select, func, select, union_all, update
+from sqlalchemy.orm import Session, aliased, joinedload
 
 from coyotelab_spawner.spec import Workspace, WorkspaceSpec
 
@@ -88,34 +89,51 @@ def list_own_outdated(session: Session, username: str) -> set[str]:
 
 def find_specs(session: Session, site: Site, names: Collection[str]) -> list[WorkspaceSpec]:
     """Return the workspaces whose instances have these names; others' names are left out."""
-    rows = session.scalars(select(Machine).where(Machine.name.in_(names)))
+    whole = (joinedload(Machine.course), joinedload(Machine.user), joinedload(Machine.base))
+    rows = session.scalars(select(Machine).options(*whole).where(Machine.name.in_(names)))
     return [_spec(row, place, site) for row in rows if (place := _place(row))]
 
 
 def find_unprepared(session: Session, site: Site, limit: int = 50) -> list[WorkspaceSpec]:
     """Return workspaces that people may open and whose machine has not been made ready yet."""
-    ready = aliased(Machine)
-    members = select(Enrollment.user_id, Enrollment.course_id).where(Enrollment.enabled)
-    teachers = select(Course.instructor_id, Course.id).join(
-        User, (User.id == Course.instructor_id) & (User.roles.bitwise_and(Role.INSTRUCTOR) != 0)
+    teaches = User.roles.bitwise_and(Role.INSTRUCTOR) != 0
+    member, beside = Enrollment, CourseInstructor
+    parts = (
+        _without_machine(member.user_id, member.course_id).where(member.enabled),
+        _without_machine(Course.instructor_id, Course.id).where(teaches),
+        _without_machine(beside.user_id, beside.course_id).where(teaches),
     )
-    beside = select(CourseInstructor.user_id, CourseInstructor.course_id).join(
-        User,
-        (User.id == CourseInstructor.user_id) & (User.roles.bitwise_and(Role.INSTRUCTOR) != 0),
-    )
-    pairs = members.union(teachers, beside).subquery()
+    pairs = union_all(*parts).subquery()
+    # In any order, so that those who cannot be prepared do not block the rest.
+    some = session.execute(select(pairs).order_by(func.random()).limit(limit)).all()
     rows = session.execute(
         select(Course, User)
-        .select_from(pairs)
-        .join(User, User.id == pairs.c[0])
-        .join(Course, Course.id == pairs.c[1])
-        .outerjoin(ready, (ready.user_id == User.id) & (ready.course_id == Course.id))
-        .where(or_(ready.id.is_(None), ready.prepared_at.is_(None)))
-        .where(~Course.archived, ~User.disabled, Course.base_machine_id.is_not(None))
-        .order_by(func.random())  # so that those who cannot be prepared do not block the rest
-        .limit(limit)
+        .options(joinedload(Course.base))
+        .join(User, User.id.in_({row[0] for row in some}))
+        .where(Course.id.in_({row[1] for row in some}))
     )
-    return [get_spec(session, Place(course, user), site) for course, user in rows]
+    places = {(user.id, course.id): Place(course, user) for course, user in rows}
+    return [get_spec(session, places[key], site) for key in {(row[0], row[1]) for row in some}]
+
+
+def find_newest(session: Session) -> tuple[int, int]:
+    """Return what changes when somebody new may open a machine, at the cost of a glance."""
+    newest = select(func.max(Enrollment.id)), select(func.max(Course.id))
+    row = session.execute(select(*(one.scalar_subquery() for one in newest))).one()
+    return row[0] or 0, row[1] or 0
+
+
+def _without_machine(user_id: Any, course_id: Any) -> Select[tuple[int, int]]:
+    ready = aliased(Machine)
+    query = select(user_id.label("user_id"), course_id.label("course_id"))
+    if course_id.class_ is not Course:
+        query = query.join(Course, Course.id == course_id)
+    return (
+        query.join(User, User.id == user_id)
+        .outerjoin(ready, (ready.user_id == user_id) & (ready.course_id == course_id))
+        .where(ready.prepared_at.is_(None))
+        .where(~Course.archived, ~User.disabled, Course.base_machine_id.is_not(None))
+    )
 
 
 def ensure_base(session: Session, name: str, uuid: str | None = None) -> Machine:

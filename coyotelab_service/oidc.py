@@ -108,7 +108,8 @@ class CampusLogin(GenericOAuthenticator):
 
     @default("http_request_kwargs")
     def _default_http_request_kwargs(self) -> dict[str, float]:
-        return {"connect_timeout": 5.0, "request_timeout": 10.0}  # seconds
+        # Seconds. Not to where a provider sends us on: that need not be an https address.
+        return {"connect_timeout": 5.0, "request_timeout": 10.0, "follow_redirects": False}
 
     @validate("issuer")
     def _validate_issuer(self, proposal: Any) -> str:

@@ -1,265 +1,259 @@
 """The REST API as an OpenAPI 3.1 document, from one table of what there is."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-SLUG, USERNAME = "{slug}", "{username}"
+from .api_schemas import SCHEMAS, SLUG, TEXT, USERNAME, Schema, list_of, refer
+from .text_search import LENGTH as SEARCH_LENGTH
 
-# method, path, summary, schema of the body, status and schema of the answer
-_OPERATIONS = [
-    ("get", "/health", "Tell whether the service can work", None, 200, "Health"),
-    ("get", "/openapi.json", "Return this document", None, 200, None),
-    ("get", "/courses", "List the courses you teach or attend", None, 200, ["Course"]),
-    ("post", "/courses", "Make a course", "NewCourse", 201, "Course"),
-    ("get", "/courses/{slug}", "Return a course", None, 200, "Course"),
-    ("patch", "/courses/{slug}", "Change what is sent of a course", "CourseChange", 200, "Course"),
-    (
-        "get",
-        "/courses/{slug}/enrollments",
-        "List who is or was in a course",
-        None,
-        200,
-        ["Enrollment"],
+MOST = 1_000  # items in one answer
+ZIP = "application/zip"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one path.
+
+    Args:
+        name: its operationId.
+        answers: schema of what comes back, by the status of a success.
+        problems: statuses beside those that follow from the path and the body.
+        body: name of the schema of what is sent; "" for nothing.
+        query: schemas of what may stand in the query.
+        public: whether it needs no token.
+    """
+
+    method: str
+    path: str
+    name: str
+    tag: str
+    summary: str
+    answers: Mapping[int, Schema]
+    problems: tuple[int, ...] = ()
+    body: str = ""
+    query: Mapping[str, Schema] = field(default_factory=dict)
+    public: bool = False
+
+    @property
+    def parameters(self) -> dict[str, Schema]:
+        """Return the schemas of what stands in the path."""
+        known = {"slug": SLUG, "username": USERNAME}
+        return {name: schema for name, schema in known.items() if f"{{{name}}}" in self.path}
+
+    def list_problems(self) -> list[int]:
+        """Return the statuses of what may go wrong."""
+        found = {*self.problems, *((503,) if self.public else (401, 500, 503))}
+        found |= {400, 404} if self.parameters else set()
+        found |= {400, 413, 415} if self.body else set()
+        return sorted(found | ({400} if self.query else set()))
+
+
+_COURSE = "/courses/{slug}"
+_PEOPLE = f"{_COURSE}/enrollments"
+_PLACES = f"{_COURSE}/workspaces"
+_PLACE = f"{_PLACES}/{{username}}"
+_PART: dict[str, Schema] = {
+    "limit": {"type": "integer", "minimum": 1, "maximum": MOST, "default": MOST},
+    "offset": {"type": "integer", "minimum": 0, "maximum": 10**9, "default": 0},
+}
+_SEARCH: dict[str, Schema] = {
+    "search": TEXT
+    | {
+        "description": "Words of a name, user name or e-mail address; the first"
+        f" {SEARCH_LENGTH} characters count"
+    }
+}
+_OBJECT: Schema = {"type": "object"}
+_SHOWN = refer("Workspace")
+
+OPERATIONS = [
+    Operation(
+        *("get", "/health", "getHealth", "about", "Tell whether the service can work"),
+        {200: refer("Health")},
+        public=True,
     ),
-    (
-        "post",
-        "/courses/{slug}/enrollments",
+    Operation(
+        *("get", "/openapi.json", "getDocument", "about", "Return this document"),
+        {200: _OBJECT},
+        public=True,
+    ),
+    Operation(
+        *("get", "/courses", "listCourses", "courses", "List the courses you teach or attend"),
+        {200: list_of("Course")},
+        query=_PART,
+    ),
+    Operation(
+        *("post", "/courses", "createCourse", "courses", "Make a course"),
+        {201: refer("Course")},
+        (404,),
+        body="NewCourse",
+    ),
+    Operation(*("get", _COURSE, "getCourse", "courses", "Return a course"), {200: refer("Course")}),
+    Operation(
+        *("patch", _COURSE, "changeCourse", "courses", "Change what is sent of a course"),
+        {200: refer("Course")},
+        body="CourseChange",
+    ),
+    Operation(
+        *("get", _PEOPLE, "listEnrollments", "enrollments", "List who is or was in a course"),
+        {200: list_of("Enrollment")},
+        query=_PART | _SEARCH,
+    ),
+    Operation(
+        *("post", _PEOPLE, "enroll", "enrollments"),
         "Enroll somebody, in a new account if need be, or invite them (202)",
-        "NewEnrollment",
-        201,
-        "Enrollment",
+        {201: refer("NewlyEnrolled"), 202: refer("Invited")},
+        (409,),
+        body="NewEnrollment",
     ),
-    (
-        "patch",
-        "/courses/{slug}/enrollments/{username}",
+    Operation(
+        *("patch", f"{_PEOPLE}/{{username}}", "changeEnrollment", "enrollments"),
         "Drop somebody, or take them back",
-        "EnrollmentChange",
-        200,
-        "Enrollment",
+        {200: refer("Enrollment")},
+        body="EnrollmentChange",
     ),
-    ("get", "/courses/{slug}/workspaces", "List workspaces", None, 200, ["Workspace"]),
-    ("get", "/courses/{slug}/workspaces/{username}", "Return one", None, 200, "Workspace"),
-    *[
-        (
-            "post",
-            f"/courses/{{slug}}/workspaces/{{username}}/{action}",
-            f"{action.title()} a workspace",
-            None,
-            status,
-            "Workspace",
-        )
-        for action, status in (("start", 202), ("stop", 200), ("restart", 202))
-    ],
-    (
-        "post",
-        "/courses/{slug}/workspaces/{username}/reset",
-        "Reset a workspace",
-        "Reset",
-        200,
-        "Workspace",
+    Operation(
+        *("get", _PLACES, "listWorkspaces", "workspaces", "List the workspaces you may see"),
+        {200: list_of("Workspace")},
+        query=_PART,
     ),
-    (
-        "post",
-        "/courses/{slug}/workspaces/{username}/undo",
-        "Undo the last reset of a workspace",
-        None,
-        200,
-        "Workspace",
+    Operation(*("get", _PLACE, "getWorkspace", "workspaces", "Return a workspace"), {200: _SHOWN}),
+    Operation(
+        *("post", f"{_PLACE}/start", "start", "workspaces"),
+        "Start a workspace: 202 while it starts, 200 when it runs already",
+        {200: _SHOWN, 202: _SHOWN},
+        (409,),
     ),
-    (
-        "get",
-        "/courses/{slug}/workspaces/{username}/archive",
-        "Return its files as a ZIP",
-        None,
-        200,
-        b"",
+    Operation(*("post", f"{_PLACE}/stop", "stop", "workspaces", "Stop a workspace"), {200: _SHOWN}),
+    Operation(
+        *("post", f"{_PLACE}/restart", "restart", "workspaces"),
+        "Stop a workspace and start it again: 202 while it starts",
+        {200: _SHOWN, 202: _SHOWN},
+        (409,),
+    ),
+    Operation(
+        *("post", f"{_PLACE}/reset", "reset", "workspaces"),
+        "Give your workspace the course's base again",
+        {200: _SHOWN},
+        (409,),
+        body="Reset",
+    ),
+    Operation(
+        *("post", f"{_PLACE}/undo", "undo", "workspaces"),
+        "Bring back the machine from before the last reset",
+        {200: _SHOWN},
+        (409,),
+    ),
+    Operation(
+        *("get", f"{_PLACE}/archive", "getArchive", "workspaces", "Return its files as a ZIP"),
+        {200: {}},
+        (409,),
     ),
 ]
-# What a GET takes in its query.
-_QUERIES: dict[str, dict[str, Any]] = {
-    "/courses/{slug}/enrollments": {
-        "limit": {"type": "integer", "minimum": 1, "maximum": 1000, "default": 1000},
-        "offset": {"type": "integer", "minimum": 0, "default": 0},
-        "search": {"type": "string", "description": "Words of a name, user name or e-mail."},
-    },
+_SAID = {
+    400: "The request cannot be understood, or some fields cannot be taken (`errors`)",
+    401: "There is no token, or it is not valid here",
+    404: "There is no such thing, or you may not see or do it: the answer is the same",
+    409: "Not at this moment; the sentence says why",
+    413: "The body is too large",
+    415: "The body is not sent as JSON",
+    500: "A fault of ours",
+    503: "A part does not answer; try again",
 }
-# What else a success may be.
-_OTHERWISE = {("post", "/courses/{slug}/enrollments"): (202, "Invited")}
-_PUBLIC = ("/health", "/openapi.json")
-_TEXT: dict[str, Any] = {"type": "string"}
-_MOMENT: dict[str, Any] = {"type": "string", "format": "date-time"}
-_DATE: dict[str, Any] = {"type": ["string", "null"], "format": "date"}
-
-
-_COUNT: dict[str, Any] = {"type": ["integer", "null"], "minimum": 0}
-_ANY_TEXT: dict[str, Any] = {"type": "object", "additionalProperties": _TEXT}
-
-
-def _object(**properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties)}
-
-
-def _sent(*required: str, **properties: dict[str, Any]) -> dict[str, Any]:
-    """An object that is sent: of its properties few are needed, and others are refused."""
-    sent = {"type": "object", "properties": properties, "additionalProperties": False}
-    return sent | ({"required": list(required)} if required else {})
-
-
-def _described(schema: dict[str, Any], description: str) -> dict[str, Any]:
-    return schema | {"description": description}
-
-
-# What can be changed of a course; null takes the site's default.
-_COURSE_FIELDS: dict[str, dict[str, Any]] = {
-    "name": _TEXT,
-    "webpage": _described(_TEXT, "https or http; empty for none"),
-    "description": _described(_TEXT, "Markdown, 20,000 characters at most"),
-    "start_date": _DATE,
-    "end_date": _DATE,
-    "base": _described({"type": ["string", "null"]}, "What new workspaces are cloned from"),
-    "limits": _described(
-        _sent(cpu=_COUNT, memory=_COUNT, disk=_COUNT),
-        "Of one workspace: CPUs, bytes of memory and of disk; what is left out stays",
-    ),
-    "idle_minutes": _described(_COUNT, "0 never stops a machine"),
-}
-
-_SCHEMAS = {
-    "Health": _object(status={"const": "ok"}),
-    "Person": _object(username=_TEXT, name=_TEXT, email=_TEXT),
-    "Course": _object(
-        slug=_TEXT,
-        name=_TEXT,
-        webpage=_TEXT,
-        description=_TEXT,
-        start_date=_DATE,
-        end_date=_DATE,
-        instructor={"$ref": "#/components/schemas/Person"},
-        co_instructors={"type": "array", "items": {"$ref": "#/components/schemas/Person"}},
-        base={"type": ["string", "null"]},
-        limits=_object(cpu=_COUNT, memory=_COUNT, disk=_COUNT),
-        idle_minutes=_COUNT,
-        archived={"type": "boolean"},
-        teaching={"type": "boolean"},
-        attending={"type": "boolean"},
-    ),
-    "NewCourse": _sent(
-        "name",
-        "slug",
-        slug={"type": "string", "pattern": "^[a-z](-?[a-z0-9])*-?$", "maxLength": 30},
-        instructor=_described(_TEXT, "A user name; for administrators"),
-        **_COURSE_FIELDS,
-    ),
-    "CourseChange": _sent(archived={"type": "boolean"}, **_COURSE_FIELDS),
-    "Enrollment": {
-        "type": "object",
-        "properties": {
-            "username": _TEXT,
-            "name": _TEXT,
-            "email": _TEXT,
-            "enabled": {"type": "boolean"},
-            "since": _MOMENT,
-            "last_active": _MOMENT | {"type": ["string", "null"]},
-            "temporary_password": {
-                "type": "string",
-                "description": "Of an account that has just been made; it is not shown again.",
-            },
-        },
-        "required": ["username", "name", "email", "enabled", "since", "last_active"],
+_HEADERS = {401: "WWW-Authenticate", 503: "Retry-After"}
+_NEXT = {"Link": {"schema": TEXT, "description": "Where the next ones are, when there are more"}}
+# What can be done next with what comes back, for programs that find their way by themselves.
+_SAME_COURSE = {"slug": "$response.body#/slug"}
+_LINKS = {
+    "createCourse": {
+        name: {"operationId": name, "parameters": _SAME_COURSE}
+        for name in ("getCourse", "changeCourse", "listEnrollments", "enroll", "listWorkspaces")
     },
-    "NewEnrollment": {
-        "type": "object",
-        "properties": {"username": _TEXT, "name": _TEXT, "email": _TEXT},
-        "description": "A user name, or an e-mail address, or both; a name for a new account.",
-        "anyOf": [{"required": ["username"]}, {"required": ["email"]}],
-    },
-    "Invited": _object(invited=_TEXT),
-    "EnrollmentChange": _object(enabled={"type": "boolean"}),
-    "Workspace": _object(
-        course=_TEXT,
-        username=_TEXT,
-        state={"enum": ["stopped", "starting", "running", "stopping"]},
-        outdated={"type": "boolean", "description": "The course has another base now."},
-        url={"type": "string", "description": "The page that opens it."},
-    ),
-    "Reset": _object(keep_home={"type": "boolean"}),
-    "Problem": {
-        "type": "object",
-        "required": ["title", "status", "detail"],
-        "properties": {
-            "title": _TEXT,
-            "status": {"type": "integer"},
-            "detail": _TEXT,
-            "errors": _described(_ANY_TEXT, "What is wrong, by field"),
-        },
+    "enroll": {
+        "changeEnrollment": {
+            "operationId": "changeEnrollment",
+            "parameters": {"slug": "$request.path.slug", "username": "$response.body#/username"},
+        }
     },
 }
 
 
-def _content(schema: Any) -> dict[str, Any]:
-    if isinstance(schema, bytes):
-        return {"application/zip": {}}
-    if schema is None:
-        return {"application/json": {"schema": {"type": "object"}}}
-    if isinstance(schema, list):
-        items = {"$ref": f"#/components/schemas/{schema[0]}"}
-        return {"application/json": {"schema": {"type": "array", "items": items}}}
-    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+def _answer(operation: Operation, status: int, schema: Schema) -> dict[str, Any]:
+    kind = "application/json" if schema else ZIP
+    answer: dict[str, Any] = {"description": "Done", "content": {kind: {"schema": schema}}}
+    if not schema:
+        answer["headers"] = {"Content-Disposition": {"schema": TEXT, "description": "Its name"}}
+    elif "limit" in operation.query:
+        answer["headers"] = _NEXT
+    if status == 201 and operation.name in _LINKS:
+        answer["links"] = _LINKS[operation.name]
+    return answer
 
 
-def _operation(
-    method: str, path: str, summary: str, body: Any, status: int, answer: Any
-) -> dict[str, Any]:
-    problem = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    operation: dict[str, Any] = {
-        "summary": summary,
+def _problem(status: int) -> dict[str, Any]:
+    content = {"application/problem+json": {"schema": refer("Problem")}}
+    problem: dict[str, Any] = {"description": _SAID[status], "content": content}
+    if status in _HEADERS:
+        problem["headers"] = {_HEADERS[status]: {"required": True, "schema": TEXT}}
+    return problem
+
+
+def _describe(operation: Operation) -> dict[str, Any]:
+    places = [("path", operation.parameters), ("query", operation.query)]
+    described: dict[str, Any] = {
+        "operationId": operation.name,
+        "tags": [operation.tag],
+        "summary": operation.summary,
         "parameters": [
-            {"name": name, "in": "path", "required": True, "schema": _TEXT}
-            for name in ("slug", "username")
-            if f"{{{name}}}" in path
+            {"name": name, "in": place, "required": place == "path", "schema": schema}
+            for place, schemas in places
+            for name, schema in schemas.items()
         ],
         "responses": {
-            str(status): {"description": "Done", "content": _content(answer)},
-            "default": {
-                "description": "A problem (RFC 9457); 404 also for what you may not see",
-                "content": {"application/problem+json": problem},
-            },
+            **{str(s): _answer(operation, s, schema) for s, schema in operation.answers.items()},
+            **{str(status): _problem(status) for status in operation.list_problems()},
         },
     }
-    if method == "get":
-        operation["parameters"] += [
-            {"name": name, "in": "query", "schema": schema}
-            for name, schema in _QUERIES.get(path, {}).items()
-        ]
-    if (method, path) in _OTHERWISE:
-        other, schema = _OTHERWISE[method, path]
-        operation["responses"][str(other)] = {"description": "Done", "content": _content(schema)}
-    if body:
-        operation["requestBody"] = {"required": body != "Reset", "content": _content(body)}
-    if path in _PUBLIC:
-        operation["security"] = []
-    return operation
+    if operation.body:
+        content = {"application/json": {"schema": refer(operation.body)}}
+        described["requestBody"] = {"required": operation.body != "Reset", "content": content}
+    if operation.public:
+        described["security"] = []
+    return described
 
 
 def _paths() -> dict[str, Any]:
     paths: dict[str, Any] = {}
-    for method, path, *rest in _OPERATIONS:
-        paths.setdefault(path, {})[method] = _operation(method, path, *rest)  # type: ignore[arg-type]
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = _describe(operation)
     return paths
 
 
 DOCUMENT: dict[str, Any] = {
     "openapi": "3.1.0",
-    "info": {"title": "CoyoteLab", "version": "1"},
+    "info": {
+        "title": "CoyoteLab",
+        "version": "1",
+        "description": "What the pages do, for programs. Errors are RFC 9457 problems.",
+    },
     "security": [{"token": []}],
+    "tags": [
+        {"name": "about", "description": "The service itself; for everybody"},
+        {"name": "courses", "description": "What is taught"},
+        {"name": "enrollments", "description": "Who is in a course; for its instructors"},
+        {"name": "workspaces", "description": "The machines of a course"},
+    ],
     "paths": _paths(),
     "components": {
-        "schemas": _SCHEMAS,
+        "schemas": SCHEMAS,
         "securitySchemes": {
             "token": {
                 "type": "apiKey",
                 "in": "header",
                 "name": "Authorization",
-                "description": "`token` and a space before the token you made on your account page",
+                "description": "`token` and a space before the token you made on the page"
+                " *API tokens*",
             }
         },
     },

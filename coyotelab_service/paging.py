@@ -4,14 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, func, or_
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import Select, func
+from sqlalchemy.orm import Session
 
 from .i18n import gettext
 
 T = TypeVar("T")
 SIZE = 50  # rows on a page
-SEARCH_LENGTH = 100  # letters of what is looked for that count
 
 
 @dataclass(frozen=True)
@@ -50,9 +49,3 @@ def cut(
     number = min(max(1, number), last)
     rows = session.execute(query.offset((number - 1) * size).limit(size))
     return Page([make(row) for row in rows], total, number, size)
-
-
-def contains(text: str, *columns: InstrumentedAttribute[str]) -> ColumnElement[bool]:
-    """Return the condition that one of the columns has the text in it, whatever its case."""
-    wanted = text.strip()[:SEARCH_LENGTH]
-    return or_(*(column.icontains(wanted, autoescape=True) for column in columns))

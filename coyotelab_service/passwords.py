@@ -116,5 +116,7 @@ def change(session: Session, person: Person, fingerprint: str, hashed: str) -> N
     user = User.get(session, person.username)
     if user is None or user.disabled or get_fingerprint(user.password) != fingerprint:
         raise Conflict(CHANGED_MEANWHILE)
+    if user.temporary_pw:  # they are logged in with that
+        user.last_login = utc_now()
     user.password, user.temporary_pw, user.password_expires_at = hashed, False, None
     audit.note(session, person, "change password", owner=user)

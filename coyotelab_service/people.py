@@ -14,9 +14,10 @@ from .errors import Conflict, Invalid, NotFound
 from .i18n import mark as _
 from .links import is_mail_address
 from .orm import Course, CourseInstructor, Enrollment, Role, User
-from .paging import Page, contains, cut
+from .paging import Page, cut
 from .rules import Action
 from .site import Site
+from .text_search import contains
 
 OWN_ACCOUNT = _("You cannot disable your own account. Another administrator can.")
 NO_ADDRESS = _("{email} is not an e-mail address.")

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from time import monotonic
 
 from coyotelab_spawner.errors import LXDError, TimedOut, Unreachable
 from coyotelab_spawner.workspaces import Workspaces
@@ -11,6 +12,8 @@ from .database import Database
 from .site import Site
 
 log = logging.getLogger(__name__)
+
+LOOK_AGAIN = 600.0  # seconds for which it holds that nothing was missing
 
 
 class Preparation:
@@ -26,6 +29,19 @@ class Preparation:
         self._site = site
         self._pause = pause
         self._wanted = asyncio.Event()
+        self._nothing_at = float("-inf")  # when nothing was missing, by the monotonic clock
+        self._newest = (0, 0)
+
+    async def remind(self) -> None:
+        """Say that a minute has passed: looks again only when there may be something to do.
+
+        A look reads every enrollment, so one that found nothing holds for a while.
+        """
+        newest = await self._database.run(machines.find_newest)
+        rested = monotonic() - self._nothing_at < LOOK_AGAIN
+        if newest != self._newest or not rested:
+            self._newest = newest
+            self.wake()
 
     def wake(self) -> None:
         """Say that there may be somebody new."""
@@ -43,8 +59,9 @@ class Preparation:
 
     async def run_once(self) -> int:
         """Make the machines that are missing, and return how many were made."""
-        made = 0
-        for spec in await self._database.run(machines.find_unprepared, self._site):
+        made, specs = 0, await self._database.run(machines.find_unprepared, self._site)
+        self._nothing_at = float("-inf") if specs else monotonic()
+        for spec in specs:
             try:
                 workspace = await self._lxd.prepare(spec)
             except (Unreachable, TimedOut) as error:

@@ -6,26 +6,27 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from coyotelab_spawner.errors import LXDError
-from coyotelab_spawner.spec import WorkspaceState
+from coyotelab_spawner.spec import WorkspaceSpec, WorkspaceState
 from coyotelab_spawner.workspaces import Workspaces
 
 from . import machines, visits
-from .access import Person, find_place
+from .access import Member, find_all_standings
 from .database import Database
-from .errors import NotFound, ServiceError
+from .errors import ServiceError
 from .hub_api import HubApi, Server
 from .orm import Course, utc_now
 from .preparation import Preparation
-from .rules import Action
+from .rules import Action, Subject, may
 from .site import Site
 from .workspaces import CourseWorkspaces
 
 log = logging.getLogger(__name__)
 
-# A visit has its row before its workspace has begun to start.
+# A visit has its row while its workspace is only just beginning to start.
 ARRIVING = timedelta(minutes=2)
 
 
@@ -63,7 +64,7 @@ class Reconciler:
 
     async def run_once(self) -> None:
         """Reconcile everything."""
-        self._preparation.wake()
+        await self._preparation.remind()
         servers = await self._hub.list_servers()
         for visit in await self._database.run(visits.find_open):
             arriving = utc_now() - visit.since < ARRIVING
@@ -72,9 +73,7 @@ class Reconciler:
                     await self._end(visit, "no longer allowed")
                 elif (visit.owner, visit.slug) not in servers and not arriving:
                     await self._end(visit, "stopped")
-        for server in servers.values():
-            with _one_of_many(f"{server.username}/{server.name}"):
-                await self._stop_if_forbidden(server)
+        await self._stop_forbidden(servers.values())
         resets = self._workspaces.resets
         awaited = await resets.settle()
         try:
@@ -92,10 +91,8 @@ class Reconciler:
                 if username in (visit.visitor, visit.owner) and not visit.allowed:
                     await self._end(visit, "no longer allowed")
         with _one_of_many(username):
-            for server in (await self._hub.list_servers()).values():
-                with _one_of_many(f"{server.username}/{server.name}"):
-                    if server.username == username:
-                        await self._stop_if_forbidden(server)
+            servers = (await self._hub.list_servers()).values()
+            await self._stop_forbidden([s for s in servers if s.username == username])
         self._preparation.wake()
 
     def expect_newcomers(self) -> None:
@@ -110,7 +107,7 @@ class Reconciler:
                     await self._end(visit, "no longer allowed")
             server = await self._hub.get_server(username, slug)
             if server and server.active:
-                await self._stop_if_forbidden(server)
+                await self._stop_forbidden([server])
         self._preparation.wake()
 
     async def enforce_course(self, slug: str) -> None:
@@ -120,19 +117,19 @@ class Reconciler:
                 if not visit.allowed:
                     await self._end(visit, "no longer allowed")
         with _one_of_many(f"the course {slug}"):
-            for server in (await self._hub.list_servers()).values():
-                if server.name == slug and server.active:
-                    with _one_of_many(f"{server.username}/{slug}"):
-                        await self._stop_if_forbidden(server)
+            servers = (await self._hub.list_servers()).values()
+            await self._stop_forbidden([s for s in servers if s.name == slug])
         self._preparation.wake()
 
     async def _end(self, visit: visits.Visit, reason: str) -> None:
         await visits.take_back(self._hub, self._database, visit, reason)
 
-    async def _stop_if_forbidden(self, server: Server) -> None:
-        if await self._database.run(_is_forbidden, server.username, server.name):
-            await self._hub.stop(server.username, server.name)
-            log.info("Stopped %s/%s: not allowed any more", server.username, server.name)
+    async def _stop_forbidden(self, servers: Collection[Server]) -> None:
+        keys = {(server.username, server.name) for server in servers}
+        for username, name in sorted(await self._database.run(_find_forbidden, keys)):
+            with _one_of_many(f"{username}/{name}"):
+                await self._hub.stop(username, name)
+                log.info("Stopped %s/%s: not allowed any more", username, name)
 
     async def _stop_strays(self, servers: Collection[tuple[str, str]]) -> None:
         """Stop machines that run while the Hub has no server for them, seen so twice.
@@ -150,9 +147,16 @@ class Reconciler:
             if spec.name in self._strays:
                 server = await self._hub.get_server(spec.user, spec.course)
                 if server is None or not server.active:
-                    await self._lxd.stop(spec)
-                    log.info("Stopped %s, which the Hub did not know to run", spec.name)
+                    await self._stop_stray(spec)
         self._strays = set(strays)
+
+    async def _stop_stray(self, spec: WorkspaceSpec) -> None:
+        try:
+            await self._lxd.stop(spec)
+        except LXDError as error:
+            log.warning("%s, which the Hub does not know, runs on: %s", spec.name, error.detail)
+        else:
+            log.info("Stopped %s, which the Hub did not know to run", spec.name)
 
     async def _sweep(self, awaited: Collection[str]) -> None:
         for name in await self._lxd.sweep(spare=awaited):
@@ -168,11 +172,19 @@ def _one_of_many(workspace: str) -> Iterator[None]:
         log.warning("%s is left for the next minute: %s", workspace, error)
 
 
-def _is_forbidden(session: Session, username: str, slug: str) -> bool:
-    if Course.get(session, slug) is None:
-        return False  # no workspace of ours
-    try:
-        find_place(session, Person(username), slug, username, Action.START)
-    except NotFound:
-        return True
-    return False
+def _find_forbidden(session: Session, keys: Collection[Member]) -> list[Member]:
+    """Return those of these servers that are workspaces whose owners may not run them."""
+    if not keys:
+        return []
+    slugs = {slug for _, slug in keys}
+    rows = session.execute(select(Course.slug, Course.archived).where(Course.slug.in_(slugs)))
+    archived = {row[0]: row[1] for row in rows}  # what is in no course is no workspace of ours
+    standings = find_all_standings(session, keys)
+    return [
+        (username, slug)
+        for username, slug in keys
+        if slug in archived
+        and not may(
+            Action.START, standings.get((username, slug), frozenset()), Subject.OWN, archived[slug]
+        )
+    ]

@@ -69,7 +69,7 @@ class Resets:
             Conflict: it is at work already.
             Unavailable: it could not be done.
         """
-        await self._database.run(find_place, person, slug, username, Action.RESET)
+        await self._database.run(_ensure_room, person, slug, username, self._site)
 
         def begin(session: Session) -> Swap:
             place = find_place(session, person, slug, username, Action.RESET)
@@ -127,7 +127,11 @@ class Resets:
     async def look_after_kept(self) -> None:
         """Delete kept machines whose days are over; tell the log once of those nobody knows."""
         for expired in await self._database.run(kept.find_expired, AT_ONCE):
-            deleted = await self._lxd.kept.delete(expired.name, expired.uuid)
+            try:
+                deleted = await self._lxd.kept.delete(expired.name, expired.uuid)
+            except LXDError as error:  # it keeps none of the others
+                log.warning("%s is not deleted yet: %s", expired.name, error.detail)
+                continue
             await self._database.run(kept.forget, expired, deleted=deleted)
             log.log(
                 logging.INFO if deleted else logging.ERROR,
@@ -184,7 +188,7 @@ class Resets:
             raise Foreign(f"{swap.new.name} is {workspace.uuid}")
         done = workspace.uuid == swap.new.uuid
         aside = done and await self._lxd.kept.find(swap.old) is not None
-        await self._database.run(_settle, swap, done=done, aside=aside)
+        await self._database.run(_settle, swap, self._site, done=done, aside=aside)
         return done
 
     @contextmanager
@@ -196,6 +200,12 @@ class Resets:
             yield
         finally:
             self._busy.remove(workspace)
+
+
+def _ensure_room(session: Session, person: Person, slug: str, username: str, site: Site) -> None:
+    """Raise Conflict before anything is stopped in vain."""
+    place = find_place(session, person, slug, username, Action.RESET)
+    kept.ensure_room(session, machines.get_workspace(session, place), site.kept_most)
 
 
 def _begin_reset(
@@ -233,10 +243,10 @@ def _find_unsettled(session: Session, site: Site, slug: str = "", username: str 
     return [_swap(machine, site) for machine in session.scalars(query)]
 
 
-def _settle(session: Session, swap: Swap, *, done: bool, aside: bool) -> None:
+def _settle(session: Session, swap: Swap, site: Site, *, done: bool, aside: bool) -> None:
     machine = session.scalars(select(Machine).where(Machine.name == swap.new.name)).one()
     if machine.uuid == swap.new.uuid and machine.previous_uuid == swap.old.uuid:
-        kept.settle(session, machine, done=done, kept=aside)
+        kept.settle(session, machine, site.kept_most, done=done, kept=aside)
 
 
 def _swap(machine: Machine, site: Site) -> Swap:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from sqlalchemy import ColumnElement, case, func, or_, select
+from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
 from .access import Person, find_course
@@ -15,6 +15,7 @@ from .links import is_mail_address
 from .orm import Course, Enrollment, Invitation, Machine, User
 from .rules import Action
 from .spreadsheets import make_csv
+from .text_search import contains
 
 PAGE = 50  # rows
 SHOWN = ("all", "active", "dropped", "invited")
@@ -119,7 +120,7 @@ def get_page(
     counts = _count(session, course)
     rows = _select_invited(course, query) if query.show == "invited" else None
     rows = _select_students(course, query, states) if rows is None else rows
-    found = session.scalar(select(func.count()).select_from(rows.subquery())) or 0
+    found = session.scalar(select(func.count()).select_from(rows.order_by(None).subquery())) or 0
     query = replace(query, page=min(query.page, max(1, -(-found // PAGE))))
     listed = session.execute(rows.limit(PAGE).offset((query.page - 1) * PAGE))
     views: list[Any] = [_view(row, query) for row in listed]
@@ -236,10 +237,7 @@ def _order_students(query: Query, states: Mapping[str, str]) -> Sequence[Any]:
 
 def _match(search: str, *columns: Any) -> list[ColumnElement[bool]]:
     """Return the conditions: each word is in one of the columns, whatever its case."""
-    return [
-        or_(*(func.lower(column).contains(word.lower(), autoescape=True) for column in columns))
-        for word in search.split()[:8]
-    ]
+    return [contains(word, *columns) for word in search.split()[:8]]
 
 
 def _turn(columns: Sequence[Any], descending: bool) -> list[ColumnElement[Any]]:

@@ -50,7 +50,8 @@ _COLUMNS = {
     "first": {"first", "firstname", "givenname", "forename"},
     "last": {"last", "lastname", "surname", "familyname"},
 }
-_NAMED = re.compile(r'\s*"?([^"<>]*?)"?\s*<([^<>]*)>[\s,;]*')
+# Nothing in it gives back what it has taken, or a long line of blanks would take for ever.
+_NAMED = re.compile(r'\s*+"?+([^"<>]*+)"?+\s*+<([^<>]*+)>[\s,;]*+')
 # Joiners that names of some scripts need, though they show nothing themselves.
 _JOINERS = str.maketrans("", "", "\u200c\u200d")
 

@@ -25,6 +25,10 @@ NO_CAMPUS = _(
 )
 SEVERAL = _("Several accounts have this e-mail address. Give the user name.")
 CLOSED = _("The account {username} is closed. Ask an administrator.")
+ADMINISTRATORS = _(
+    "{username} is an administrator's user name, and has no account yet. An administrator has to"
+    " make it."
+)
 TEACHES = _("{username} teaches this course.")
 SAME_ACCOUNT = _("This is the account {username}, which line {line} is too.")
 OTHER_ADDRESS = _("The account has another e-mail address. Is it the same person?")
@@ -130,6 +134,7 @@ def commit(
     known = [step.user_id for step in pick(steps, Outcome.ENROLL)]
     back = [step.user_id for step in pick(steps, Outcome.READD)]
     _enroll(session, course, [*new, *known], back)
+    audit.note_each(session, person, "add account", course, new)
     audit.note_each(session, person, "enroll", course, [*new, *known, *back])
     _invite(session, person, course, pick(steps, Outcome.INVITE))
     return Done(
@@ -186,8 +191,7 @@ def _invite(session: Session, person: Person, course: Course, steps: Sequence[St
     session.add_all(
         Invitation(course=course, email=email, name=name) for email, name in addresses.items()
     )
-    if addresses:
-        audit.note(session, person, "invite", course=course, detail=" ".join(addresses))
+    audit.note_invited(session, person, course, addresses)
 
 
 def _find_known(session: Session, condition: ColumnElement[bool]) -> list[_Known]:
@@ -200,6 +204,7 @@ class _Planner:
 
     def __init__(self, session: Session, course: Course, lines: Sequence[Line], site: Site) -> None:
         self._lines, self._may_invite = lines, site.campus_login
+        self._administrators = site.administrators
         good = [line for line in lines if line.problem is None]
         addresses = {line.email.lower() for line in good if line.email}
         named = _find_known(session, User.username.in_({line.username for line in good}))
@@ -237,6 +242,9 @@ class _Planner:
             return self._decide_invitation(line)
         if not (line.name or line.email):
             return _fail(line, NotFound(NO_ACCOUNT, username=line.username))
+        if line.username in self._administrators:
+            # Whoever adds people reads their passwords, and the Hub goes by this name alone.
+            return _fail(line, Conflict(ADMINISTRATORS, username=line.username))
         remark = None
         if same_address:
             remark = Conflict(ADDRESS_TAKEN, username=same_address[0].username)

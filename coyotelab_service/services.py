@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from .database import Database, ping
 from .hub_api import HubApi
 from .intake import Intake
+from .recent_servers import RecentServers
 from .reconciler import Reconciler
 from .running import RunningWorkspaces
 from .site import Site
@@ -40,6 +41,7 @@ class Services:
     prefix: str
     public_url: str
     hub_url: str
+    recent: RecentServers
     intake: Intake = field(default_factory=Intake)
 
     @property

@@ -1,10 +1,11 @@
 """What an administrator decides for every course: defaults, ceilings, and how long things last."""
 
 from traitlets import Bool, Float, Int, default
-from traitlets.config import Configurable
+from traitlets.config import Configurable, LazyConfigValue
 
 from coyotelab_spawner.spec import GIB, Limits
 
+from .accounts import normalize_username
 from .orm import Course
 
 
@@ -43,6 +44,13 @@ class Site(Configurable):
     kept_days = Int(
         7, config=True, help="Days for which a reset can be undone; then the old machine goes."
     )
+    kept_most = Int(
+        3,
+        min=1,
+        config=True,
+        help="""How many old machines of one workspace are kept: each holds as much disk as a
+        workspace may. After one reset more the oldest goes before its days are over.""",
+    )
     password_days = Int(7, config=True, help="Days for which a temporary password works.")
     campus_login = Bool(
         config=True,
@@ -59,6 +67,15 @@ class Site(Configurable):
     @default("campus_login")
     def _default_campus_login(self) -> bool:
         return bool(self.config["CoyoteAuthenticator"].get("campus_logins"))
+
+    @property
+    def administrators(self) -> frozenset[str]:
+        """The administrators' user names, as jupyterhub_config.py has them for the Hub."""
+        found: set[str] = set()
+        for kind in ("Authenticator", "CoyoteAuthenticator"):
+            named = self.config[kind].get("admin_users", ())
+            found |= set(named.get_value(set()) if isinstance(named, LazyConfigValue) else named)
+        return frozenset(map(normalize_username, found))
 
     def describe(self) -> list[tuple[str, object, str]]:
         """Return each setting: its name in jupyterhub_config.py, its value, what it does."""

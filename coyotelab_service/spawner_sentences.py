@@ -27,5 +27,9 @@ FAILURES = (
         "Your machine runs, but its workspace server does not answer. Nothing is lost. "
         "Please try again; if that does not help, restart the workspace."
     ),
+    _(
+        "The disk of your machine is full, so that it cannot start. Nothing is lost; "
+        "please ask your administrator for a little more room."
+    ),
     _("There is no such workspace, or it is not yours. Please go to your list of courses."),
 )

@@ -4,16 +4,15 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from . import audit
-from .access import Person, Place, find_place
+from .access import Person, Place, find_all_standings
 from .database import Database
-from .errors import NotFound
 from .hub_api import HubApi
-from .orm import AuditEvent, Course, User
-from .rules import Action
+from .orm import AuditEvent, Course, OpenVisit, User, utc_now
+from .rules import Action, find_subject, may
 
 log = logging.getLogger(__name__)
 
@@ -34,11 +33,22 @@ class Visit:
 def begin(session: Session, person: Person, place: Place) -> None:
     """Write down that somebody enters; comes before the Hub lets them in."""
     audit.note(session, person, ENTERED, place)
+    key = {"owner_id": place.owner.id, "course_id": place.course.id}
+    row = session.scalar(select(OpenVisit).filter_by(visitor=person.username, **key))
+    if row is None:
+        session.add(OpenVisit(visitor=person.username, since=utc_now(), **key))
+    else:
+        row.since = utc_now()
 
 
 def end(session: Session, visit: Visit, reason: str) -> None:
     """Write down that the access was taken back; comes after the Hub has done it."""
     owner, course = User.get(session, visit.owner), Course.get(session, visit.slug)
+    if owner and course:
+        key = {"owner_id": owner.id, "course_id": course.id}
+        row = session.scalar(select(OpenVisit).filter_by(visitor=visit.visitor, **key))
+        if row and row.since == visit.since:  # else they have come again meanwhile
+            session.delete(row)
     audit.note(session, Person(visit.visitor), LEFT, course=course, owner=owner, detail=reason)
 
 
@@ -51,24 +61,38 @@ async def take_back(hub: HubApi, database: Database, visit: Visit, reason: str) 
 
 def find_open(session: Session, slug: str = "", owner: str = "") -> list[Visit]:
     """Return the visits that have begun and not ended; of all, or of one course or workspace."""
-    latest = (
-        select(func.max(AuditEvent.id))
-        .where(AuditEvent.action.in_([ENTERED, LEFT]))
-        .group_by(AuditEvent.actor, AuditEvent.owner_id, AuditEvent.course_id)
-    )
     query = (
-        select(AuditEvent, User.username, Course.slug)
-        .join(User, User.id == AuditEvent.owner_id)
-        .join(Course, Course.id == AuditEvent.course_id)
-        .where(AuditEvent.id.in_(latest), AuditEvent.action == ENTERED)
+        select(OpenVisit, User.username, Course)
+        .join(User, User.id == OpenVisit.owner_id)
+        .join(Course, Course.id == OpenVisit.course_id)
+        .order_by(OpenVisit.id)
     )
     if slug:
         query = query.where(Course.slug == slug)
     if owner:
         query = query.where(User.username == owner)
+    rows = [(row, username, course) for row, username, course in session.execute(query)]
+    if not rows:
+        return []
+    owners = {(username, course.slug) for _, username, course in rows}
+    visitors = {(row.visitor, course.slug) for row, _, course in rows}
+    standings = find_all_standings(session, owners | visitors)
+
+    def is_allowed(visitor: str, username: str, course: Course) -> bool:
+        whose = standings.get((username, course.slug), frozenset())
+        subject = find_subject(own=False, owner_standings=whose)
+        theirs = standings.get((visitor, course.slug), frozenset())
+        return may(Action.OPEN, theirs, subject, course.archived)
+
     return [
-        Visit(event.actor, whose, where, event.created_at, _allowed(session, event, where, whose))
-        for event, whose, where in session.execute(query)
+        Visit(
+            row.visitor,
+            username,
+            course.slug,
+            row.since,
+            is_allowed(row.visitor, username, course),
+        )
+        for row, username, course in rows
     ]
 
 
@@ -85,11 +109,3 @@ def list_recent(
         .limit(limit)
     )
     return [(visitor, since) for visitor, since in session.execute(query)]
-
-
-def _allowed(session: Session, event: AuditEvent, slug: str, owner: str) -> bool:
-    try:
-        find_place(session, Person(event.actor), slug, owner, Action.OPEN)
-    except NotFound:
-        return False
-    return True

@@ -77,10 +77,9 @@ class CourseWorkspaces:
         visiting = person.username != username
         noted = "" if visiting else "open"  # a visit has its own row
         place = await self._find(person, slug, username, Action.OPEN, noted)
-        if visiting:
-            await self._database.run(visits.begin, person, place)
         await self._start(place)
-        if visiting:
+        if visiting:  # only now: who is turned away at the door has not entered
+            await self._database.run(visits.begin, person, place)
             await self._hub.ensure_user(person.username)
             await self._hub.grant_share(username, slug, person.username)
             await self._ensure_still_allowed(person, slug, username)

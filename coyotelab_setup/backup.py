@@ -18,11 +18,13 @@ from .api import EngineAPI
 from .errors import EngineError, SetupError
 from .network import get_bridge
 from .plan import CHECKOUT, Plan
+from .secret_file import copy_secret
 
 VERSION = 1
 KINDS = ("base", "workspace", "kept")
 HELD = "coyotelab-backup"  # in the pool: snapshots of bases, which later streams refer to
 SECRETS = ("hub/cookie_secret", "service/cookie_secret", "proxy-token", "demo-password")
+OWN_VALUES = "config.py"  # for reading too; whose it is and who may read it is the site's
 MANIFEST = "manifest.json"
 
 
@@ -72,10 +74,10 @@ def _make_folders(folder: Path) -> Path:
 
 def _copy_state(plan: Plan, target: Path) -> None:
     shutil.copy(CHECKOUT / "jupyterhub_config.py", target)  # for reading; a restore leaves it
-    for name in SECRETS:
+    for name in (*SECRETS, OWN_VALUES):
         if (plan.state / name).exists():
             (target / name).parent.mkdir(exist_ok=True)
-            shutil.copy(plan.state / name, target / name)
+            copy_secret(plan.state / name, target / name)
 
 
 def _save_instances(

@@ -11,7 +11,7 @@ from .plan import Plan
 from .steps import Step
 
 OURS = ("credentials", "hub", "service", "cache", "log", "node", "venv")
-SECRETS = ("demo-password", "proxy-token")
+SECRETS = ("demo-password", "proxy-token", "database-url")
 OUR_FILES = ("setup.json", "setup.new", *SECRETS, *(f"{name}.new" for name in SECRETS))
 
 

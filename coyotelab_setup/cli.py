@@ -160,6 +160,9 @@ def main() -> None:
     except SetupError as error:
         say_failure(error)
         sys.exit(1)
+    except OSError as error:  # a file that cannot be read, a full disk
+        say_failure(SetupError(f"{error}."))
+        sys.exit(1)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

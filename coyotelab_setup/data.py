@@ -14,6 +14,7 @@ from .sandbox import INSIDE, run_python
 from .secret_file import get_secret, write_secret
 
 FOLDERS = ("hub", "service")
+URL_FILE, URL_VARIABLE = "database-url", "COYOTELAB_DB"
 PASSWORD_FILE = "demo-password"
 PASSWORD_VARIABLE = "COYOTELAB_DEMO_PASSWORD"
 
@@ -29,20 +30,33 @@ def ensure_folders(plan: Plan) -> str:
     return ""
 
 
-def get_database_url() -> str:
-    """Return $COYOTELAB_DB or the SQLite file in the state folder, as the Hub sees it."""
+def get_database_url(plan: Plan) -> str:
+    """Return the URL of the service's database, as the Hub sees it.
+
+    $COYOTELAB_DB, else what the site ran with the last time, else SQLite in the state folder.
+    """
     default = f"sqlite:///{INSIDE / 'state' / 'service' / 'coyotelab.sqlite'}"
-    return os.environ.get("COYOTELAB_DB") or default
+    return os.environ.get(URL_VARIABLE) or get_secret(plan.state / URL_FILE) or default
+
+
+def remember_database(plan: Plan) -> str:
+    """Keep $COYOTELAB_DB (0600) for commands of a shell that has it not, such as a back-up's."""
+    file = plan.state / URL_FILE
+    if chosen := os.environ.get(URL_VARIABLE):
+        write_secret(file, chosen)
+    else:
+        file.unlink(missing_ok=True)
+    return ""
 
 
 def upgrade(plan: Plan) -> str:
     """Bring the tables up to date. Raises SetupError."""
-    return run_python(plan, __name__, "upgrade", stdin=json.dumps({"url": get_database_url()}))
+    return run_python(plan, __name__, "upgrade", stdin=json.dumps({"url": get_database_url(plan)}))
 
 
 def load_demo(plan: Plan, base: str) -> str:
     """Make sure the demonstration's people and courses are there. Raises SetupError."""
-    facts = {"url": get_database_url(), "password": get_demo_password(plan), "base": base}
+    facts = {"url": get_database_url(plan), "password": get_demo_password(plan), "base": base}
     return run_python(plan, __name__, "demo", stdin=json.dumps(facts))
 
 

@@ -1,7 +1,6 @@
 """Copies of a database, SQLite or PostgreSQL: made while it is in use, put back when it is not."""
 
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from . import data
 from .errors import SetupError
 from .plan import SYSTEM_USER, Plan
 from .sandbox import INSIDE, run_python
+from .secret_file import copy_secret
 
 HUB = "jupyterhub.sqlite"
 POSTGRESQL_MEND = "Install postgresql-client of the server's version or newer, and look at the URL."
@@ -20,18 +20,24 @@ POSTGRESQL_MEND = "Install postgresql-client of the server's version or newer, a
 
 def dump_service(plan: Plan, file: Path) -> None:
     """Write the service's database to a file (0600). Raises SetupError."""
-    url = make_url(data.get_database_url())
+    url = make_url(data.get_database_url(plan))
     if url.get_backend_name() == "sqlite":
-        _dump_sqlite(plan, _get_sqlite(plan, url), file)
+        source = _get_sqlite(plan, url)
+        if not source.exists():  # SQLite would make an empty one and save that
+            raise SetupError(f"There is no database {source}.", "Look at COYOTELAB_DB.")
+        _dump_sqlite(plan, source, file)
     else:
-        _postgresql(url, "pg_dump", "--format=custom", f"--file={file}")
-        file.chmod(0o600)
+        fresh = file.with_name(f"{file.name}.new")  # what fails leaves an earlier copy alone
+        fresh.unlink(missing_ok=True)
+        _postgresql(url, "pg_dump", "--format=custom", f"--file={fresh}")
+        fresh.replace(file)
 
 
 def restore_service(plan: Plan, file: Path) -> None:
     """Put the service's database back as it was; nothing may use it. Raises SetupError."""
-    url = make_url(data.get_database_url())
-    is_sqlite = file.read_bytes()[:6] == b"SQLite"
+    url = make_url(data.get_database_url(plan))
+    with file.open("rb") as content:
+        is_sqlite = content.read(6) == b"SQLite"
     if is_sqlite != (url.get_backend_name() == "sqlite"):
         kind = "SQLite" if is_sqlite else "PostgreSQL"
         raise SetupError(f"{file} is of {kind}, COYOTELAB_DB is not.", "Set COYOTELAB_DB to match.")
@@ -71,20 +77,15 @@ def _dump_sqlite(plan: Plan, source: Path, file: Path) -> None:
     inside = [str(INSIDE / "state" / path.relative_to(plan.state)) for path in (source, fresh)]
     try:
         run_python(plan, __name__, *inside)
-        shutil.copyfile(fresh, file)
-        file.chmod(0o600)
+        copy_secret(fresh, file)
     finally:
         fresh.unlink(missing_ok=True)
 
 
 def _restore_sqlite(file: Path, target: Path) -> None:
-    fresh = target.with_name(f"{target.name}.new")
-    shutil.copyfile(file, fresh)
-    shutil.chown(fresh, SYSTEM_USER, SYSTEM_USER)
-    fresh.chmod(0o600)
     for rest in ("-wal", "-shm"):  # of the database that goes; they must not be taken for the new
         target.with_name(target.name + rest).unlink(missing_ok=True)
-    fresh.replace(target)
+    copy_secret(file, target, SYSTEM_USER)
 
 
 def _postgresql(url: URL, program: str, *options: str) -> None:
@@ -95,11 +96,16 @@ def _postgresql(url: URL, program: str, *options: str) -> None:
         "PGUSER": url.username,
         "PGPASSWORD": url.password,
         "PGDATABASE": url.database,
+        **{f"PG{name.upper()}": url.query.get(name) for name in ("sslmode", "sslrootcert")},
     }
     environment = {name: str(value) for name, value in given.items() if value}
     try:
         done = subprocess.run(
-            [program, *options], capture_output=True, text=True, env={**os.environ, **environment}
+            [program, *options],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **environment},
+            umask=0o077,
         )
     except FileNotFoundError as error:
         raise SetupError(f"The program {program} is missing.", POSTGRESQL_MEND) from error

@@ -2,7 +2,6 @@
 
 import ipaddress
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from .api import EngineAPI
 from .errors import SetupError
 from .machine import get_steps
 from .plan import SYSTEM_USER, Plan
+from .secret_file import copy_secret
 from .steps import Step
 
 ARRIVING = "coyotelab-restore"  # in the pool: what streams become before it is an instance's
@@ -137,8 +137,6 @@ def _restore_databases(plan: Plan, target: Path) -> str:
 def _restore_secrets(plan: Plan, target: Path) -> str:
     for name in backup.SECRETS:
         if (target / name).exists():
-            shutil.copy(target / name, plan.state / name)
-            (plan.state / name).chmod(0o600)
-            if "/" in name:  # in a folder of coyotelab's
-                shutil.chown(plan.state / name, SYSTEM_USER, SYSTEM_USER)
+            owner = SYSTEM_USER if "/" in name else ""  # in a folder of coyotelab's
+            copy_secret(target / name, plan.state / name, owner)
     return ""

@@ -39,6 +39,7 @@ def get_serving_steps(plan: Plan) -> list[Step]:
         *get_steps(plan),
         Step("folders", lambda: data.ensure_folders(plan)),
         Step("byte code", compile_packages),
+        Step("address of the database", lambda: data.remember_database(plan)),
         Step("database", lambda: data.upgrade(plan)),
     ]
 

@@ -4,6 +4,7 @@ Root calls `ask`; the work is done by this module run as coyotelab, through the 
 the admin pages use. Passwords pass through pipes, never on a command line.
 """
 
+import asyncio
 import json
 import os
 import socket
@@ -38,7 +39,7 @@ def ask(plan: Plan, verb: str, **facts: Any) -> Any:
         raise SetupError(
             f"{plan.state} has not been set up.", "Run `coyotelab setup`, or name it with --state."
         )
-    given = {"url": get_database_url(), "actor": get_actor(), **facts}
+    given = {"url": get_database_url(plan), "actor": get_actor(), **facts}
     answer = json.loads(run_python(plan, __name__, verb, stdin=json.dumps(given)))
     if problem := answer.get("problem"):
         kind = NoDatabase if problem == NO_DATABASE else SetupError
@@ -70,7 +71,7 @@ def do(verb: str, url: str, actor: str, facts: JSON) -> Any:
     from sqlalchemy.exc import OperationalError
 
     from coyotelab_service.access import Person
-    from coyotelab_service.database import Database, SchemaOutdated
+    from coyotelab_service.database import Database, DatabaseUnavailable, SchemaOutdated
 
     if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
         raise SetupError(NO_DATABASE, "`coyotelab db upgrade` makes it.")
@@ -78,12 +79,13 @@ def do(verb: str, url: str, actor: str, facts: JSON) -> Any:
     person = Person(actor, admin=True, origin=ORIGIN)
     try:
         database.check()
-        with database.transaction() as session:
-            return find_work(verb)(session, person, read_site(), **facts)
+        # As the service does it: again, when somebody at a page was quicker.
+        return asyncio.run(database.run(find_work(verb), person, read_site(), **facts))
     except SchemaOutdated as error:
         raise SetupError(str(error)) from error
-    except OperationalError as error:
-        reason = str(error.orig).strip().splitlines()[0]
+    except (OperationalError, DatabaseUnavailable) as error:
+        cause = error if isinstance(error, OperationalError) else error.__cause__
+        reason = str(getattr(cause, "orig", "")).strip().partition("\n")[0]
         raise SetupError(f"The database does not answer: {reason}.") from error
     finally:
         database.close()

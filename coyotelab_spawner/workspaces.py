@@ -10,12 +10,13 @@ from pathlib import PurePosixPath
 
 from . import instance_config as keys
 from .clones import Clones, address_of
-from .errors import Foreign, LXDError, Missing
+from .errors import Foreign, LXDError, Missing, OperationFailed
 from .homes import Homes
 from .kept import KeptMachines
 from .lxd import Connection
 from .lxd.instances import Instance, Instances
 from .lxd.streams import Streams
+from .room import DISK_FULL, FULL, make_room
 from .spec import Workspace, WorkspaceSpec, WorkspaceState
 
 Report = Callable[[str], None]
@@ -118,8 +119,18 @@ class Workspaces:
                 await self._instances.unfreeze(spec.name)
             elif workspace.state is WorkspaceState.STOPPED:
                 await self._apply_limits(spec, record)
-                await self._instances.start(spec.name)
+                await self._start(spec)
         return Workspace(workspace.name, workspace.uuid, workspace.address, WorkspaceState.RUNNING)
+
+    async def _start(self, spec: WorkspaceSpec) -> None:
+        try:
+            await self._instances.start(spec.name)
+        except OperationFailed as error:
+            if not await make_room(self._instances, spec.name, spec.limits.disk):
+                if FULL in error.detail.lower():
+                    raise OperationFailed(error.detail, DISK_FULL) from error
+                raise
+            await self._instances.start(spec.name)
 
     async def _apply_limits(self, spec: WorkspaceSpec, record: Instance) -> None:
         """Give a stopped machine the limits of its spec; it starts with its old ones if LXD won't.
@@ -199,6 +210,7 @@ class Workspaces:
             if not await self._is_there(old, new):
                 await self.ensure_created(new)
                 return
+            await make_room(self._instances, old.name, old.limits.disk)
             pending = await self._clones.make(new)
             try:
                 if keep_home:
@@ -227,6 +239,7 @@ class Workspaces:
         async with self._locks[old.name]:
             if await self._is_there(old, new):
                 await self._ensure_kept(new)
+                await make_room(self._instances, old.name, old.limits.disk)
                 await self.kept.put_aside(old)
             elif await self._instances.get(new.name) is None:
                 await self._ensure_kept(new)

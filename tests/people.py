@@ -39,14 +39,17 @@ class Person(requests.Session):
         return super().request(method, url, *args, **kwargs)
 
     def log_in(self) -> "Person":
+        self.send_login().raise_for_status()
+        return self
+
+    def send_login(self) -> requests.Response:
+        """Send the login form, and return where that leads."""
         form = self.get(f"{self.site_url}/hub/login")
-        answer = self.post(
+        return self.post(
             f"{self.site_url}/hub/login",
             data={"username": self.username, "password": self.password, "_xsrf": xsrf(form.text)},
             headers={"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin"},
         )
-        answer.raise_for_status()
-        return self
 
     def submit(self, path: str, **data: str) -> requests.Response:
         """Open a page with a form and submit it."""

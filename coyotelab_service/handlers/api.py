@@ -1,23 +1,32 @@
 """The REST API: JSON in and out, by token only; what may be done is what the pages may do."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import urlencode
+
+from tornado.web import HTTPError
 
 from ..errors import Invalid, InvalidFields, NotFound, Unavailable
-from ..openapi import DOCUMENT
+from ..i18n import mark as _
+from ..json_body import check_members, parse_object
+from ..openapi import DOCUMENT, MOST
 from ..workspaces import WorkspaceView
 from .base import Handler
 
-NOT_JSON = "The request body has to be a JSON object, such as {}."
+RETRY = 10  # seconds after which a program may try again what a part did not answer
+
+NO_NUMBER = _('"{name}" has to be a whole number from {least} to {most}.')
+SEVERAL = _('"{name}" is there more than once.')
 
 
 class ApiHandler(Handler):
     """One request of a program that acts as the person whose token it shows."""
 
     open_to_all = False
+    heads = True  # whether HEAD is answered where GET is
     _by_field: Mapping[str, str] = MappingProxyType({})  # what is wrong, by field
 
     async def prepare(self) -> None:
@@ -42,31 +51,35 @@ class ApiHandler(Handler):
         self.write_problem(status, message)
         self.finish()
 
+    async def head(self, *parts: str) -> None:
+        """Answer as to a GET; what is written is not sent."""
+        if "HEAD" not in self.list_methods():
+            raise HTTPError(405)
+        answer: Any = self.get(*parts)
+        await answer
+
+    async def options(self, *parts: str) -> None:
+        """Say what can be done here."""
+        self.set_header("Allow", ", ".join(self.list_methods()))
+        self.set_status(204)
+
+    @classmethod
+    def list_methods(cls) -> list[str]:
+        """Return the methods that are answered."""
+        found = super().list_methods()
+        return [name for name in found if name != "HEAD" or ("GET" in found and cls.heads)]
+
     def read_object(self) -> dict[str, Any]:
         """Return the JSON object sent; raises Invalid, in words, when it is none."""
-        try:
-            body = json.loads(self.request.body)
-        except (ValueError, RecursionError) as error:
-            raise Invalid(NOT_JSON) from error
-        if not isinstance(body, dict):
-            raise Invalid(NOT_JSON)
-        return body
+        return parse_object(self.request.body, self.request.headers.get("Content-Type", ""))
 
-    def read(self, name: str, kind: type, missing: Any = None) -> Any:
-        """Return one member of the JSON object sent; raises Invalid, in words, unless it fits.
-
-        Args:
-            missing: what it is when it is not there; None: it has to be there.
-        """
-        body = self.read_object()
-        if missing is not None and name not in body:
-            return missing
-        if not isinstance(body.get(name), kind):
-            raise Invalid(f'The JSON object needs "{name}", of type {TYPES[kind]}.')
-        value = body[name]
-        if isinstance(value, str) and not value.isprintable():
-            raise Invalid(f'"{name}" has characters that are not possible there.')
-        return value
+    def read_members(
+        self, kinds: Mapping[str, type], needed: Collection[str] = ()
+    ) -> dict[str, Any]:
+        """Return the JSON object sent; raises Invalid, in words, for any other members."""
+        found = self.read_object()
+        check_members(found, kinds, needed)
+        return found
 
     def reply(self, body: Any, status: int = 200) -> None:
         """Write an answer."""
@@ -86,6 +99,8 @@ class ApiHandler(Handler):
         problem["detail"] = message
         if self._by_field:
             problem["errors"] = self._by_field
+        if status == 503:
+            self.set_header("Retry-After", str(RETRY))
         self.set_header("Content-Type", "application/problem+json")
         self.write(json.dumps(problem))
 
@@ -102,7 +117,40 @@ class ApiHandler(Handler):
         }
 
 
-TYPES = {str: "string", bool: "boolean"}
+class ListApi(ApiHandler):
+    """Something whose GET gives a list, in parts."""
+
+    def read_query(self, name: str, missing: str) -> str:
+        """Return what the query says once; raises Invalid when it says more."""
+        found = self.get_query_arguments(name)
+        if len(found) > 1:
+            raise Invalid(SEVERAL, name=name)
+        return found[0] if found else missing
+
+    def read_part(self) -> tuple[int, int]:
+        """Return which part of a list is asked for: how many, after how many. Raises Invalid."""
+        limit = self._read_number("limit", MOST, 1, MOST)
+        return limit, self._read_number("offset", 0, 0, 10**9)
+
+    def link_next(self, limit: int, offset: int, **more: str) -> None:
+        """Say where the next part of a list is."""
+        fields = {"limit": limit, "offset": offset + limit}
+        query = urlencode(fields | {name: value for name, value in more.items() if value})
+        self.set_header("Link", f'<{self.request.path}?{query}>; rel="next"')
+
+    def reply_part(self, items: Sequence[Any]) -> None:
+        """Write the part of a list that is asked for."""
+        limit, offset = self.read_part()
+        if len(items) > offset + limit:
+            self.link_next(limit, offset)
+        self.reply(items[offset : offset + limit])
+
+    def _read_number(self, name: str, missing: int, least: int, most: int) -> int:
+        text = self.read_query(name, str(missing))
+        whole = text.isascii() and text.isdigit() and len(text) <= len(str(most))
+        if not (whole and least <= int(text) <= most):
+            raise Invalid(NO_NUMBER, name=name, least=least, most=most)
+        return int(text)
 
 
 class MissingApi(ApiHandler):
@@ -137,13 +185,13 @@ class OpenApi(ApiHandler):
         self.reply(DOCUMENT | {"servers": [{"url": f"{self.services.prefix}api"}]})
 
 
-class WorkspacesApi(ApiHandler):
+class WorkspacesApi(ListApi):
     """The workspaces of a course: all of them for its instructor, else one's own."""
 
     async def get(self, slug: str) -> None:
         """List them."""
         found = await self.services.workspaces.list_all(self.person, slug)
-        self.reply([self.show_workspace(workspace) for workspace in found])
+        self.reply_part([self.show_workspace(workspace) for workspace in found])
 
 
 class WorkspaceApi(ApiHandler):
@@ -175,9 +223,11 @@ class ResetApi(ApiHandler):
 
     async def post(self, slug: str, username: str) -> None:
         """Do it, and answer when it is done."""
-        keep_home = bool(self.request.body.strip()) and self.read("keep_home", bool)
+        sent = self.read_members({"keep_home": bool}) if self.request.body.strip() else {}
         workspaces = self.services.workspaces
-        await workspaces.resets.reset(self.person, slug, username, keep_home)
+        await workspaces.resets.reset(
+            self.person, slug, username, keep_home=sent.get("keep_home", False)
+        )
         self.reply(self.show_workspace(await workspaces.get(self.person, slug, username)))
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from jupyterhub.services.auth import HubOAuthenticated, UserNotAllowed
 from tornado.httputil import HTTPServerRequest
@@ -12,7 +12,16 @@ from tornado.web import Finish, HTTPError, RequestHandler
 from .. import i18n
 from ..access import Person
 from ..addresses import find_address
-from ..errors import Conflict, Invalid, NotFound, Refused, ServiceError, Unavailable
+from ..errors import (
+    Conflict,
+    Invalid,
+    NotFound,
+    Refused,
+    ServiceError,
+    TooLarge,
+    Unavailable,
+    WrongType,
+)
 from ..hub_api import HubUnavailable
 from ..services import Services
 
@@ -20,6 +29,8 @@ log = logging.getLogger(__name__)
 
 STATUSES: dict[type[ServiceError], int] = {
     NotFound: 404,
+    TooLarge: 413,
+    WrongType: 415,
     Invalid: 400,
     Conflict: 409,
     Refused: 403,
@@ -116,7 +127,15 @@ class Handler(HubOAuthenticated, RequestHandler):
         else:
             message = i18n.gettext(PLAIN.get(status_code, ServiceError.message))
         self.set_status(status_code)
+        if status_code == 405:
+            self.set_header("Allow", ", ".join(self.list_methods()))
         self.write_problem(status_code, message)
+
+    @classmethod
+    def list_methods(cls) -> list[str]:
+        """Return the methods that are answered."""
+        missing = RequestHandler._unimplemented_method
+        return [name for name in cls.SUPPORTED_METHODS if getattr(cls, name.lower()) is not missing]
 
     def write_problem(self, status: int, message: str) -> None:
         """Write the answer for an error."""
@@ -177,7 +196,7 @@ class PageHandler(Handler):
 
     def page(self, *parts: str) -> str:
         """Return the path of one of our pages, from its parts."""
-        return self.services.prefix + "/".join(parts)
+        return self.services.prefix + "/".join(map(quote, parts))
 
 
 class MissingPage(PageHandler):

@@ -5,18 +5,20 @@ from typing import Any
 
 from .. import course_editing, courses
 from ..courses import CourseView
-from .api import ApiHandler
+from ..errors import Invalid, InvalidFields
+from ..i18n import mark as _
+from .api import ApiHandler, ListApi
 
 LIMITS = ("cpu", "memory", "disk")
 
 
-class CoursesApi(ApiHandler):
+class CoursesApi(ListApi):
     """The courses somebody teaches or attends."""
 
     async def get(self) -> None:
         """List them."""
         found = await self.services.run(courses.list_courses, self.person)
-        self.reply([show_course(course) for course in found])
+        self.reply_part([show_course(course) for course in found])
 
     async def post(self) -> None:
         """Make one."""
@@ -53,8 +55,12 @@ class CourseApi(ApiHandler):
 def find_fields(body: dict[str, Any]) -> dict[str, Any]:
     """Return what a JSON object says of a course, by field; in JSON its limits are one object.
 
-    A member that cannot be understood keeps its name, and is refused under it.
+    A member that cannot be understood keeps its name, and is refused under it. Raises
+    InvalidFields when a limit stands outside.
     """
+    if outside := body.keys() & set(LIMITS):
+        sentence = Invalid(_('This belongs into "limits".'))
+        raise InvalidFields(dict.fromkeys(sorted(outside), sentence))
     given = dict(body)
     if isinstance(limits := given.get("limits"), dict):
         del given["limits"]

@@ -50,9 +50,11 @@ class CourseForm(PageForm):
 
     def find_given(self) -> dict[str, Any]:
         """Return the values by field; what is no number stays text, and is refused as that."""
-        names = ("name", "webpage", "description", "start_date", "end_date", "base")
         unit = UNITS.get(self.memory_unit.data or "", GIB)
+        names = ("name", "webpage", "description", "base")
         return {name: self[name].data or "" for name in names} | {
+            "start_date": self.start_date.data or None,
+            "end_date": self.end_date.data or None,
             "cpu": _read_number(self.cpu.data, 1),
             "memory": _read_number(self.memory.data, unit),
             "disk": _read_number(self.disk.data, GIB),

@@ -27,6 +27,8 @@ class DownloadPage(PageHandler):
 class ArchiveApi(ApiHandler):
     """The same for programs."""
 
+    heads = False  # to say how long it is, the machine would have to be started and read
+
     async def get(self, slug: str, username: str) -> None:
         """Send the files."""
         await send_archive(self, slug, username)

@@ -118,10 +118,12 @@ class PreviewPage(IntakeHandler):
 
     async def get(self, slug: str, name: str) -> None:
         """Show what happens with each of them."""
+        await self.services.run(find_course, self.person, slug, Action.CHANGE_ENROLLMENT)
         await self._show(slug, self.services.intake.get_preview(self.person, slug, name))
 
     async def post(self, slug: str, name: str) -> None:
         """Add them, all or none; when it would not be what was shown, show it anew."""
+        await self.services.run(find_course, self.person, slug, Action.CHANGE_ENROLLMENT)
         done, held = await self.services.intake.add_list(
             self.services.database, self.person, slug, name, self.services.site
         )

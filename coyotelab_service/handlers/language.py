@@ -36,4 +36,5 @@ class LanguagePage(PageHandler):
         """Return the page they came from if it is one of ours, else the first one."""
         back = urlsplit(self.get_query_argument("back", ""))
         inside = not back.scheme and not back.netloc and back.path.startswith(self.services.prefix)
-        return back.geturl() if inside and "\\" not in back.geturl() else self.services.prefix
+        plain = back.geturl().isprintable() and "\\" not in back.geturl()
+        return back.geturl() if inside and plain else self.services.prefix

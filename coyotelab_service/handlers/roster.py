@@ -29,7 +29,7 @@ class RosterHandler(PageHandler):
         """
         await self.services.run(find_course, self.person, slug, Action.VIEW_STUDENTS)
         try:
-            servers = await self.services.hub.list_servers()
+            servers = await self.services.recent.list_all()
         except Unavailable:
             return {}, "unknown"
         found = {who: server.state for (who, name), server in servers.items() if name == slug}
@@ -74,6 +74,7 @@ class StudentsPage(RosterHandler):
             enrollments.set_enabled, self.person, slug, username, enabled
         )
         await self.services.reconciler.enforce(slug, username)
+        self.services.recent.forget()
         here = self.query.link(page=self.query.page, changed=student.username)
         self.redirect(f"{self.page('courses', slug, 'students')}{here}", status=303)
 

@@ -113,8 +113,15 @@ class ResetPage(ActionPage):
         """Say whether the base has changed; then the home directory is meant to stay."""
         workspace = await self.services.workspaces.get(self.person, slug, username)
         keep_home = workspace.outdated or self.get_query_argument("home", "") == "keep"
-        days = self.services.site.kept_days
-        return {"outdated": workspace.outdated, "keep_home": keep_home, "days": days}
+        site = self.services.site
+        machines = await self.services.run(list_kept, slug, username)
+        return {
+            "outdated": workspace.outdated,
+            "keep_home": keep_home,
+            "days": site.kept_days,
+            "most": site.kept_most,
+            "leaving": machines[site.kept_most - 1 :],  # they give way to the one of today
+        }
 
     async def act(self, slug: str, username: str) -> None:
         """Reset it."""

@@ -1,6 +1,6 @@
 """The tables: people, courses, enrollments, machines, and what was done by whom."""
 
-from .audit import AuditEvent
+from .audit import AuditEvent, OpenVisit
 from .base import Base, utc_now
 from .courses import Course, CourseInstructor, Enrollment, Invitation
 from .machines import KeptMachine, Machine, MachineKind
@@ -17,6 +17,7 @@ __all__ = [
     "LoginFailure",
     "Machine",
     "MachineKind",
+    "OpenVisit",
     "Role",
     "User",
     "utc_now",

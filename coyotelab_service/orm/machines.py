@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import uuid4
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, select
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, Session, mapped_column, relationship
 
 from .base import Base, Changing, session_of
@@ -32,6 +32,7 @@ class Machine(Changing, Base):
             " AND base_machine_id IS NOT NULL AND uuid IS NOT NULL)",
             name="workspace_is_whole",
         ),
+        Index(None, "kind", "base_machine_id"),
     )
 
     name: Mapped[str] = mapped_column(String(63), unique=True)

@@ -6,14 +6,11 @@ import re
 import zipfile
 
 import pytest
-import requests
-from requests.cookies import get_cookie_header
-from tornado.httpclient import HTTPRequest
-from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from ..hub import call, wait_for
 from ..people import Person
 from ..site import Site
+from ..terminals import open_terminal
 
 pytestmark = pytest.mark.engine
 PEOPLE = ("admin", "instructor1", "instructor2", "student1", "student2", "student3", "student4")
@@ -166,18 +163,6 @@ def test_dropping_ends_access_and_readding_brings_it_back(
     wait_for("the end of access", lambda: people["student2"].get(running).status_code != 200)
     assert call("PATCH", drop, tokens["instructor1"], {"enabled": True})[0] == 200
     assert people["student2"].get("courses/cs101").status_code == 200
-
-
-async def open_terminal(person: Person, running: str) -> WebSocketClientConnection:
-    """Open terminal 1 of a workspace as the page of it does."""
-    person.get(running).raise_for_status()
-    cookies = get_cookie_header(person.cookies, requests.Request("GET", running).prepare())
-    origin = "/".join(running.split("/")[:3])
-    url = f"{running.replace('http', 'ws', 1)}terminals/websocket/1"
-    headers = {"Origin": origin, "Cookie": cookies or ""}
-    socket = await websocket_connect(HTTPRequest(url, headers=headers))
-    assert await socket.read_message(), "a terminal says something first"
-    return socket
 
 
 async def test_dropping_closes_terminals_that_are_open(

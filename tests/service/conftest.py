@@ -5,7 +5,7 @@ import itertools
 import json
 import re
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlencode
@@ -15,6 +15,7 @@ import pytest
 from jupyterhub.services.auth import HubOAuth
 from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
+from tornado.web import Application
 
 from coyotelab_service import demo
 from coyotelab_service.app import MAX_BODY, ServiceApp
@@ -29,6 +30,7 @@ from coyotelab_spawner.meters import Health, Usage
 from coyotelab_spawner.naming import kept_name
 from coyotelab_spawner.spec import Workspace, WorkspaceSpec, WorkspaceState
 
+from ..large import LARGE, SMALL, fill
 from .databases import Databases, open_databases
 from .fake_hub import SERVICE_TOKEN, FakeHub
 
@@ -80,6 +82,28 @@ def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url)
     yield database
     database.close()
+
+
+def make_filled(databases: Databases, name: str, *sizes: int) -> Iterator[Database]:
+    """Give a database with so many people, courses, enrollments and events."""
+    url = databases.make(name)
+    upgrade(url)
+    database = Database(url)
+    with database.transaction() as session:
+        fill(session, *sizes)
+    yield database
+    database.close()
+    databases.drop(name)
+
+
+@pytest.fixture(scope="session")
+def large(databases: Databases) -> Iterator[Database]:
+    yield from make_filled(databases, "large", *LARGE)
+
+
+@pytest.fixture(scope="session")
+def small(databases: Databases) -> Iterator[Database]:
+    yield from make_filled(databases, "small", *SMALL)
 
 
 @pytest.fixture
@@ -317,6 +341,7 @@ class Site:
     database: Database
     services: Services
     preparation: Preparation
+    application: Application
 
     def browser(self, username: str) -> Browser:
         return Browser(self.url, self.hub, username)
@@ -328,6 +353,8 @@ class Site:
         if username:
             headers["Authorization"] = f"token {self.hub.token_for(username)}"
         data = body if isinstance(body, bytes | None) else json.dumps(body)
+        if body is not None:
+            headers.setdefault("Content-Type", "application/json")
         async with (
             aiohttp.ClientSession() as session,
             session.request(
@@ -339,9 +366,17 @@ class Site:
 
 
 @pytest.fixture
-async def site(
-    hub: FakeHub, lxd: FakeLXD, database: Database, monkeypatch: pytest.MonkeyPatch
+async def site(hub: FakeHub, lxd: FakeLXD, database: Database) -> AsyncIterator[Site]:
+    with pytest.MonkeyPatch.context() as environment:
+        async with run_site(hub, lxd, database, environment) as running:
+            yield running
+
+
+@asynccontextmanager
+async def run_site(
+    hub: FakeHub, lxd: FakeLXD, database: Database, environment: pytest.MonkeyPatch
 ) -> AsyncIterator[Site]:
+    """Run the service on a database, beside these two."""
     for name, value in {
         "JUPYTERHUB_API_URL": f"{hub.url}/hub/api",
         "JUPYTERHUB_API_TOKEN": SERVICE_TOKEN,
@@ -352,7 +387,7 @@ async def site(
         "JUPYTERHUB_CLIENT_ID": "service-coyotelab",
         "JUPYTERHUB_OAUTH_ACCESS_SCOPES": '["access:services!service=coyotelab"]',
     }.items():
-        monkeypatch.setenv(name, value)
+        environment.setenv(name, value)
     app = ServiceApp(
         db_url=database.url,
         public_url=f"http://{OWN_HOST}{PREFIX}",
@@ -384,10 +419,15 @@ async def site(
         running=RunningWorkspaces(database, lxd, services.site),  # type: ignore[arg-type]
     )
     socket, port = bind_unused_port()
-    server = HTTPServer(app.make_application(services), xheaders=True, max_body_size=MAX_BODY)
+    application = app.make_application(services)
+    server = HTTPServer(application, xheaders=True, max_body_size=MAX_BODY)
     server.add_socket(socket)
-    yield Site(f"http://127.0.0.1:{port}", hub, lxd, database, services, preparation)
-    server.stop()
-    await services.hub.close()
-    with suppress(AttributeError):
-        HubOAuth.clear_instance()
+    try:
+        yield Site(
+            f"http://127.0.0.1:{port}", hub, lxd, database, services, preparation, application
+        )
+    finally:
+        server.stop()
+        await services.hub.close()
+        with suppress(AttributeError):
+            HubOAuth.clear_instance()

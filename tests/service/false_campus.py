@@ -36,6 +36,7 @@ class FalseCampus:
         self.algorithm = "RS256"
         self.issuer = self.url
         self.down = False
+        self.moved = ""  # the path of a page that is elsewhere
 
     def grant(self, query: dict[str, str], **claims: Any) -> str:
         """Return the code for somebody who was sent here with that query."""
@@ -53,7 +54,9 @@ class FalseCampus:
                 "token_endpoint": f"{self.url}/token",
                 "jwks_uri": f"{self.url}/keys",
             }
-        if path == "/keys":
+        if path == self.moved:
+            return 302, f"{self.url}/elsewhere"
+        if path in ("/keys", "/elsewhere"):
             public = jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
             return 200, {"keys": [{**public, "kid": self.kid, "use": "sig", "alg": "RS256"}]}
         return self._give_token(form) if path == "/token" else (404, {})
@@ -98,6 +101,8 @@ def run_false_campus() -> Iterator[FalseCampus]:
             content = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
+            if status == 302:
+                self.send_header("Location", str(answer))
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)

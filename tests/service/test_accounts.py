@@ -183,3 +183,10 @@ async def test_a_database_that_is_gone_logs_nobody_out(tmp_path: Path) -> None:
     with pytest.raises(HTTPError) as refused:
         await log_in(lost, "student1", PASSWORD)
     assert refused.value.status_code == 503 and "does not answer" in str(refused.value)
+
+
+def test_letters_that_stand_for_many_keep_nobody_waiting() -> None:
+    """One of them is eighteen when normalized, and a login's form may have megabytes of them."""
+    typed = accounts.normalize_username("\ufdfa" * 3_000_000)
+    assert len(typed) <= accounts.TYPED and not accounts.USERNAME.fullmatch(typed)
+    assert accounts.normalize_username(" \uff33tudent1 ") == "student1"

@@ -397,6 +397,16 @@ def test_a_provider_that_is_down_is_said_plainly(place: Place, liar: FalseCampus
     assert (answer.status_code, browser.username) == (503, "")
 
 
+def test_a_provider_s_pages_are_where_it_says(place: Place, liar: FalseCampus) -> None:
+    """An answer that names another address could name one without https."""
+    liar.kid, liar.moved = "unheard of", "/keys"  # so that its keys are asked for again
+    browser, answer = enter(place, "f-1")
+    assert (answer.status_code, browser.username) == (503, "")
+    liar.moved = ""
+    browser, _ = enter(place, "f-1")
+    assert browser.username == "ned"
+
+
 # --- connecting an account -------------------------------------------------------------------
 
 

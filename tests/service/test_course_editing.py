@@ -401,7 +401,10 @@ async def test_rest_makes_changes_and_shows(site: Site) -> None:
 
 
 def wrong_bodies() -> Iterator[tuple[dict[str, Any], set[str]]]:
-    yield {"name": 1, "cpu": 3.5, "unknown": 1}, {"name", "cpu", "unknown"}
+    yield {"name": 1, "limits": {"cpu": 3.5}, "unknown": 1}, {"name", "cpu", "unknown"}
+    yield {"cpu": 1, "disk": None}, {"cpu", "disk"}
+    yield {"limits": {"cpu": True}, "idle_minutes": False}, {"cpu", "idle_minutes"}
+    yield {"archived": None}, {"archived"}
     yield {"limits": {"cpu": True, "memory": "2", "gpu": 1}}, {"cpu", "memory", "limits.gpu"}
     yield {"limits": [1]}, {"limits"}
     yield {"limits": None}, {"limits"}
@@ -416,7 +419,10 @@ def wrong_bodies() -> Iterator[tuple[dict[str, Any], set[str]]]:
             "webpage",
         },
     )
-    yield {"base": ["base-default-v1"], "start_date": 5, "webpage": {}}, {"base", "start_date"}
+    yield (
+        {"base": ["base-default-v1"], "start_date": 5, "webpage": {}},
+        {"base", "start_date", "webpage"},
+    )
     yield {"start_date": "2027-02-02", "end_date": "2027-02-01"}, {"end_date"}
     yield {"instructor": "instructor2"}, {"instructor"}
 

@@ -1,15 +1,18 @@
 """The schema: made by migrations only, the same as the models, and the same after going back."""
 
+import asyncio
+import socket
 from pathlib import Path
 
 import pytest
 from alembic import command
-from sqlalchemy import inspect, select
+from sqlalchemy import insert, inspect, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from coyotelab_service import demo
+from coyotelab_service import demo, visits
 from coyotelab_service.database import (
+    DEADLINES,
     Database,
     DatabaseUnavailable,
     SchemaOutdated,
@@ -129,6 +132,18 @@ async def test_a_database_that_is_gone_is_said_so(tmp_path: Path) -> None:
         await database.run(ping)
 
 
+async def test_a_server_that_says_nothing_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(DEADLINES, "connect_timeout", "2")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        database = Database(f"postgresql+psycopg://somebody@127.0.0.1:{port}/x")
+        async with asyncio.timeout(10):
+            with pytest.raises(DatabaseUnavailable):
+                await database.run(ping)
+
+
 async def test_a_row_that_somebody_else_made_meanwhile_is_found(database: Database) -> None:
     tries: list[Session] = []
 
@@ -152,3 +167,30 @@ def test_an_empty_cookie_secret_is_made_again(tmp_path: Path) -> None:
     first = ServiceApp(cookie_secret_file=str(file))._cookie_secret()
     assert len(first) == 32
     assert ServiceApp(cookie_secret_file=str(file))._cookie_secret() == first
+
+
+def test_errors_tell_no_values(database: Database) -> None:
+    """They go to logs, and there are hashes of passwords among the values."""
+    with pytest.raises(IntegrityError) as error, database.transaction() as session:
+        session.execute(insert(User), {"username": "student1", "password": "$2b$12$hash"})
+    assert "$2b$12$hash" not in f"{error.value}".partition("DETAIL")[0]
+
+
+def test_visits_that_are_open_stay_so_in_the_new_tables(database: Database) -> None:
+    with database.transaction() as session:
+        course, owner = Course.get(session, "cs101"), User.get(session, "student1")
+        other = User.get(session, "student2")
+        assert course and owner and other
+        for action, whose in (("enter", owner), ("enter", other), ("leave", other)):
+            event = AuditEvent(actor="instructor1", action=action)
+            event.course_id, event.owner_id = course.id, whose.id
+            session.add(event)
+            session.flush()
+    downgrade(database.url, "0001")
+    upgrade(database.url)
+    with database.transaction() as session:
+        [visit] = visits.find_open(session)
+        assert (visit.visitor, visit.owner, visit.slug) == ("instructor1", "student1", "cs101")
+        assert visit.allowed
+        visits.end(session, visit, "test")
+        assert not visits.find_open(session)

@@ -1,6 +1,9 @@
 """What every answer has in common: hosts, headers, forms, and no way round them."""
 
 import pytest
+from tornado.web import RequestHandler
+
+from coyotelab_service.routes import NAME, PAGES, WORKSPACE
 
 from .conftest import OWN_HOST, PREFIX, Site
 
@@ -47,6 +50,17 @@ async def test_forms_from_elsewhere_are_refused(site: Site, fields: dict[str, st
         answer = await browser.request("POST", path, fields=fields)
         assert answer.status == 403 and "no longer valid" in answer.text
     assert not site.hub.servers
+
+
+async def test_no_page_changes_anything_without_its_form(site: Site) -> None:
+    admin = site.browser("admin")
+    await admin.get("account/tokens")
+    changing = [path for path, page in PAGES.items() if page.post is not RequestHandler.post]
+    assert len(changing) > 10
+    for path in changing:
+        filled = path.replace(WORKSPACE, "workspaces/cs101/student1").replace(NAME, "cs101")
+        answer = await admin.request("POST", filled, {"archived": "true", "do": "remove"})
+        assert answer.status == 403 and "no longer valid" in answer.text, path
 
 
 async def test_a_form_of_one_person_is_no_good_for_another(site: Site) -> None:

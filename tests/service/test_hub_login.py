@@ -14,12 +14,13 @@ from jupyterhub import orm
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
-from coyotelab_service import accounts, i18n, passwords
+from coyotelab_service import accounts, i18n, passwords, throttle
 from coyotelab_service.access import Person
 from coyotelab_service.database import Database
 from coyotelab_service.hub_sessions import end_sessions
 from coyotelab_service.orm import User, utc_now
 from coyotelab_service.site import Site
+from coyotelab_service.throttle import Attempt
 
 from ..conftest import CHECKOUT
 from ..hub import HubProcess, call, free_port, wait_for
@@ -197,6 +198,14 @@ def test_a_ticket_works_once_and_for_one_password(
     answer = other.submit("/hub/change-password", new="another long one", again="another long one")
     assert answer.status_code == 409 and "changed meanwhile" in shown(answer)
     assert not other.is_in() and Browser(hub).log_in("student1", NEW).status_code == 302
+
+
+def test_a_ticket_is_not_left_to_whoever_logs_in_next(
+    browser: Browser, accounts_of: Database
+) -> None:
+    browser.log_in("student1", reset(accounts_of))
+    assert browser.log_in("student2").status_code == 302
+    assert 'name="current"' in browser.get("/hub/change-password").text
 
 
 def test_a_ticket_cannot_be_made_up(browser: Browser) -> None:
@@ -427,3 +436,41 @@ def test_a_running_server_keeps_its_own_token() -> None:
     end_sessions(SimpleNamespace(db=db, orm_user=row, spawners=spawners))
     assert [token.note for token in row.api_tokens] == ["server"]
     assert row.cookie_id != cookie
+
+
+def test_a_temporary_password_is_changed_whoever_guesses_meanwhile(
+    browser: Browser, accounts_of: Database
+) -> None:
+    assert browser.log_in("student1", reset(accounts_of)).status_code == 302
+    form = browser.get("/hub/change-password")
+    with accounts_of.transaction() as session:
+        attempt = Attempt("student1", browser.headers["X-Forwarded-For"])
+        for _failure in range(throttle.PLACE.burst):
+            throttle.count(session, attempt)
+    fields = {"new": NEW, "again": NEW, "_xsrf": xsrf(form.text)}
+    answer = browser.post("/hub/change-password", data=fields)
+    assert (answer.status_code, browser.is_in()) == (302, True)
+    with accounts_of.transaction() as session:
+        user = User.get(session, "student1")
+        assert user and user.last_login and utc_now() - user.last_login < timedelta(minutes=1)
+
+
+def test_who_is_named_an_administrator_no_more_is_none_any_more(
+    browser: Browser, hub: HubProcess, accounts_of: Database
+) -> None:
+    """The Hub's own database only ever gains administrators."""
+    url = f"{browser.root}/hub/api/user"
+    admin = hub.api("POST", "/users/admin/tokens", {})[1]["token"]
+
+    def make_admin() -> None:
+        assert call("PATCH", f"{url}s/student2", admin, {"admin": True})[1]["admin"]
+
+    assert browser.log_in("student2").status_code == 302
+    theirs = hub.api("POST", "/users/student2/tokens", {})[1]["token"]
+    make_admin()
+    wait_for("the end of the rights", lambda: not call("GET", url, theirs)[1]["admin"], 5)
+    make_admin()
+    again = Browser(hub)
+    again.log_in("student2")
+    assert again.get("/hub/admin").status_code == 403
+    assert call("GET", url, admin)[1]["admin"]

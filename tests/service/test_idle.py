@@ -284,6 +284,25 @@ async def test_a_stop_that_fails_is_tried_again_and_hides_no_other(machine: Mach
     assert await machine.look(20) == "stopped"
 
 
+async def test_a_machine_whose_answer_breaks_us_hides_no_other(
+    machine: Machine1, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with machine.site.database.transaction() as session:
+        course, user = Course.get(session, "cs101"), User.get(session, "student2")
+        assert course and user
+        machines.get_workspace(session, Place(course, user)).address = "127.0.0.2"
+    machine.site.hub.server("student2", "cs101", "ready").last_active = machine.clock.wall
+    true_ask = work.ask
+
+    async def break_(address: str, *args: Any) -> work.Report | None:
+        if address == "127.0.0.2":
+            raise RuntimeError("nobody has thought of that")
+        return await true_ask(address, *args)
+
+    monkeypatch.setattr(work, "ask", break_)
+    assert await machine.stay(340, 20) == "stopped"
+
+
 async def test_last_active_is_kept(machine: Machine1) -> None:
     first = machine.clock.wall
     assert last_active(machine.site) == first

@@ -8,7 +8,9 @@ from sqlalchemy import select, update
 from coyotelab_service import machines, reconciler, visits
 from coyotelab_service.database import Database
 from coyotelab_service.orm import Course, Enrollment, Machine, User
-from coyotelab_spawner.errors import Foreign, Unreachable
+from coyotelab_service.preparation import LOOK_AGAIN
+from coyotelab_spawner.errors import Foreign, OperationFailed, Unreachable
+from coyotelab_spawner.spec import WorkspaceSpec
 
 from .conftest import Site
 
@@ -138,3 +140,46 @@ async def test_a_machine_the_hub_does_not_know_is_stopped_when_seen_twice(site: 
     assert stray in site.lxd.running, "it may just be starting"
     await site.services.reconciler.run_once()
     assert site.lxd.running == [served, "somebody-elses"]
+
+
+async def test_a_stray_that_cannot_be_stopped_keeps_nothing_else_waiting(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await site.preparation.run_once()
+    names = [name for name in site.lxd.instances if name.startswith("ws-")]
+    site.lxd.running = list(names)
+    stop = site.lxd.stop
+
+    async def fail(spec: WorkspaceSpec) -> None:
+        if spec.name == names[0]:
+            raise OperationFailed("it does not listen")
+        await stop(spec)
+
+    monkeypatch.setattr(site.lxd, "stop", fail)
+    await site.services.reconciler.run_once()
+    site.lxd.unfinished = ["new-1"]
+    await site.services.reconciler.run_once()
+    assert site.lxd.running == names[:1] and not site.lxd.unfinished
+
+
+async def test_what_is_complete_is_not_searched_again_until_somebody_is_new(site: Site) -> None:
+    preparation = site.preparation
+    await preparation.remind()
+    assert preparation._wanted.is_set(), "nobody has looked yet"
+    while await preparation.run_once():
+        pass
+    preparation._wanted.clear()
+    await preparation.remind()
+    assert not preparation._wanted.is_set()
+    with site.database.transaction() as session:
+        course, user = Course.get(session, "cs202"), User.get(session, "student3")
+        assert course and user
+        session.add(Enrollment(user=user, course=course, enabled=True))
+    await preparation.remind()
+    assert preparation._wanted.is_set(), "somebody is new"
+    while await preparation.run_once():
+        pass
+    preparation._wanted.clear()
+    preparation._nothing_at -= LOOK_AGAIN
+    await preparation.remind()
+    assert preparation._wanted.is_set(), "it was long ago"

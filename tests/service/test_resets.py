@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from coyotelab_service import kept as kept_rows
-from coyotelab_service import machines
+from coyotelab_service import machines, visits
 from coyotelab_service.access import Place
 from coyotelab_service.orm import AuditEvent, Course, KeptMachine, Machine, User, utc_now
 from coyotelab_service.site import Site as SiteDefaults
@@ -265,7 +265,9 @@ async def test_two_at_once_are_one(site: Site) -> None:
     for what in ("reset", "undo", "start", "restart"):
         assert (await site.api("POST", f"{API}/{what}", "student1")).status == 409
     assert (await site.browser("student1").get("workspaces/cs101/student1")).status == 409
+    assert (await site.browser("instructor1").get("workspaces/cs101/student1")).status == 409
     assert not site.hub.servers
+    assert await site.database.run(visits.find_open) == [], "who was turned away has not entered"
     site.lxd.gate.set()
     assert (await first).status == 200
 
@@ -298,6 +300,51 @@ async def test_kept_machines_are_deleted_when_their_days_are_over(site: Site) ->
         [event] = session.scalars(select(AuditEvent).where(AuditEvent.action == "expire"))
         assert (event.actor_id, event.workspace) == (None, old.name)
         assert "was deleted" in event.detail
+
+
+async def test_resets_without_end_fill_no_disk(site: Site) -> None:
+    await prepare(site)
+    student, olds = site.browser("student1"), []
+    for number in range(5):
+        page = (await student.get(RESET)).text
+        assert ("is deleted then" in page) == (number >= 3)
+        olds.append(spec_of(site))
+        assert (await student.submit(RESET)).status == 303
+    kept_ones = await site.database.run(kept_rows.list_kept, "cs101", "student1")
+    assert [one.name for one in kept_ones] == [kept_name(o.name, o.uuid) for o in olds[:1:-1]]
+    before = spec_of(site)
+    site.hub.server("student1", "cs101", "ready")
+    answer = await student.submit(RESET)
+    assert answer.status == 409 and "just being deleted" in answer.text
+    assert spec_of(site) == before and len(mine(site, before)) == 6
+    assert site.hub.servers["student1", "cs101"].state == "ready", "nothing is stopped in vain"
+    await site.services.reconciler.run_once()
+    assert mine(site, before) == {
+        before.name: before.uuid,
+        **{kept_name(old.name, old.uuid): old.uuid for old in olds[2:]},
+    }
+    assert (await student.submit(RESET)).status == 303
+
+
+async def test_one_that_cannot_be_deleted_keeps_no_other(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = await prepare(site)
+    for username in ("student1", "student2"):
+        path = f"courses/cs101/workspaces/{username}/reset"
+        assert (await site.api("POST", path, username)).status == 200
+    expire(site)
+    delete = site.lxd.delete
+
+    async def fail(name: str, uuid: str) -> bool:
+        if uuid == old.uuid:
+            raise OperationFailed("dataset is busy")
+        return await delete(name, uuid)
+
+    monkeypatch.setattr(site.lxd, "delete", fail)
+    site.lxd.strangers = ["ws-9-9-old-0123456789ab"]
+    await site.services.reconciler.run_once()
+    assert rows(site) == kept(old)
 
 
 async def test_another_machine_under_a_kept_name_is_left_alone(site: Site) -> None:

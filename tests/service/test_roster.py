@@ -189,6 +189,7 @@ async def test_a_hub_that_does_not_answer_hides_nobody(site: Site) -> None:
     teacher = site.browser("instructor1")
     await teacher.get(STUDENTS)
     site.hub.down = True
+    site.services.recent.forget()
     page = await teacher.get(STUDENTS)
     assert page.status == 200 and page.text.count("state-unknown") == 2
 

@@ -1,6 +1,8 @@
 """Lists of students as people have them: what is understood, and what is said of the rest."""
 
 import codecs
+import time
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
@@ -139,6 +141,15 @@ def test_what_is_wrong_with_a_plain_line() -> None:
     found = problems("jdoe\nJane Doe\nx@\nEve <eve@x.edu\nJDOE\n")
     assert found.keys() == {2, 3, 4, 5}
     assert "neither a user name nor" in found[2] and "Line 1 has the same" in found[5]
+
+
+@pytest.mark.parametrize("line", ["jdoe\n{}y", "jdoe\nx{}y", 'jdoe\n"x{}"y', "x{}y", "<{}<"])
+def test_no_line_keeps_everybody_waiting(line: str) -> None:
+    # A match holds the interpreter: the whole service would stand still.
+    begun = time.monotonic()
+    with suppress(Invalid):
+        parse(line.format(" " * 100_000).encode())
+    assert time.monotonic() - begun < 2
 
 
 @given(st.binary(max_size=400))

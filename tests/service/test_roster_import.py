@@ -4,11 +4,12 @@ import csv
 import io
 import re
 import time
+from typing import Any
 
 import bcrypt
 import pytest
 from sqlalchemy import func, select
-from traitlets.config import Config
+from traitlets.config import Config, LazyConfigValue
 
 from coyotelab_service import intake, roster_import, temporary
 from coyotelab_service.access import Person
@@ -75,6 +76,7 @@ async def test_a_list_is_looked_at_and_then_added(site: Site) -> None:
         assert new and new.roles == Role.STUDENT and new.temporary_pw and new.password_expires_at
         noted = select(AuditEvent.action, AuditEvent.origin).order_by(AuditEvent.id)
         assert [tuple(row) for row in session.execute(noted)] == [
+            ("add account", "127.0.0.1"),
             *[("enroll", "127.0.0.1")] * 3,
             ("invite", "127.0.0.1"),
         ]
@@ -354,3 +356,18 @@ def test_what_is_held_goes(monkeypatch: pytest.MonkeyPatch) -> None:
     later = time.monotonic() + 61
     monkeypatch.setattr(time, "monotonic", lambda: later)
     assert held.get("d", others[2]) is None
+
+
+@pytest.mark.parametrize("names", [{"Boss"}, LazyConfigValue(_update={"boss"})])
+async def test_nobody_who_teaches_makes_an_administrator(site: Site, names: Any) -> None:
+    """The Hub goes by the name alone, and whoever adds people reads their passwords."""
+    site.services.site.config["Authenticator"]["admin_users"] = names
+    added = await site.browser("instructor1").submit(
+        f"{STUDENTS}/add", username="boss", name="Not The Boss"
+    )
+    assert added.status == 400 and "is an administrator" in added.text
+    body = {"username": "boss", "name": "Not The Boss"}
+    made = await site.api("POST", "courses/cs101/enrollments", "instructor1", body)
+    assert made.status == 409 and "temporary_password" not in made.json()
+    with site.database.transaction() as session:
+        assert User.get(session, "boss") is None

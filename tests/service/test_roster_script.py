@@ -45,5 +45,13 @@ async def test_search_states_and_drop(site: Site) -> None:
         assert page.url.endswith(f"?q=person+01&changed={username}")
         await page.locator(".alert-success").get_by_role("button").click()
         await expect(page.locator(".alert-success")).to_contain_text("is in the course.")
+        await context.clear_cookies()
+        told = page.locator(".alert-warning")
+        await expect(told).to_have_text(
+            "You are logged out. Load this page again to log in.", timeout=15_000
+        )
+        await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+        await page.wait_for_timeout(1000)
+        assert await told.count() == 1
         await chromium.close()
     assert not faults

@@ -198,3 +198,8 @@ def test_addresses() -> None:
     assert find_address(request("10.0.0.1")) == "10.0.0.1"
     behind = {"trusted": {HERE}, "X_Forwarded_For": f"2.2.2.2,{ELSEWHERE},{HERE}"}
     assert find_address(request("10.0.0.1", **behind)) == ELSEWHERE
+    for none in ("x" * 1000, "fe80::1%" + "x" * 1000, f"{ELSEWHERE}:1234", ""):
+        forged = {"X_Forwarded_For": f"2.2.2.2, {none}, 127.0.0.1"}
+        assert find_address(request("127.0.0.1", **forged)) == "127.0.0.1", "of whom, nobody knows"
+    mapped = {"X_Forwarded_For": "2001:DB8:0::1"}
+    assert find_address(request("127.0.0.1", **mapped)) == "2001:db8::1"

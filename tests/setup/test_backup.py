@@ -143,6 +143,9 @@ def test_a_database_comes_back_as_it_was(
             assert user and user.name == "Sam Saito"
         database.check()
         database.close()
+        monkeypatch.delenv("COYOTELAB_DB")
+        with pytest.raises(SetupError, match="There is no database"):
+            database_copy.dump_service(plan, tmp_path / "nothing")
         if kind == "sqlite":
             monkeypatch.setenv("COYOTELAB_DB", "postgresql+psycopg://localhost/x")
             with pytest.raises(SetupError, match="is of SQLite"):

@@ -87,7 +87,8 @@ def test_the_proxys_token_is_kept_as_roots_and_cleaned(tmp_path: Path) -> None:
     token = serving.get_proxy_token(plan)
     assert len(token) == 64 and serving.get_proxy_token(plan) == token
     assert get_rights(file) == (os.geteuid(), file.stat().st_gid, 0o600)
-    (state / "proxy-token.new").touch()
+    for name in ("proxy-token.new", data.URL_FILE):
+        (state / name).touch()
     clean.remove_state(state)
     assert not state.exists()
 
@@ -100,3 +101,17 @@ def test_coyotelab_passes_through_a_folder_that_was_shut(
     data.ensure_folders(make_plan(tmp_path))
     assert get_rights(tmp_path)[2] == 0o711
     assert get_rights(tmp_path / "hub")[2] == 0o700
+
+
+def test_commands_of_another_shell_find_the_site_s_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A nightly back-up that looks elsewhere would save nothing, and say that it had."""
+    plan, url = make_plan(tmp_path), "postgresql+psycopg://somebody:secret@db/x"
+    monkeypatch.setenv("COYOTELAB_DB", url)
+    data.remember_database(plan)
+    monkeypatch.delenv("COYOTELAB_DB")
+    assert data.get_database_url(plan) == url
+    assert get_rights(tmp_path / data.URL_FILE)[2] == 0o600
+    data.remember_database(plan)  # it has run with SQLite since
+    assert data.get_database_url(plan).startswith("sqlite:")

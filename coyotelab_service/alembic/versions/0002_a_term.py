@@ -9,6 +9,14 @@ branch_labels = None
 depends_on = None
 
 MOMENT = sa.DateTime(timezone=True)
+# Whose last word in the log is that they came in.
+OPEN_VISITS = """
+    INSERT INTO open_visits (visitor, owner_id, course_id, since, created_at)
+    SELECT actor, owner_id, course_id, created_at, created_at FROM audit_events
+    WHERE action = 'enter' AND owner_id IS NOT NULL AND course_id IS NOT NULL AND id IN (
+        SELECT max(id) FROM audit_events WHERE action IN ('enter', 'leave')
+        GROUP BY actor, owner_id, course_id)
+"""
 
 
 def upgrade() -> None:
@@ -57,9 +65,29 @@ def upgrade() -> None:
     )
     op.create_index("ix_kept_machines_machine_id", "kept_machines", ["machine_id"])
     op.create_index("ix_kept_machines_expires_at", "kept_machines", ["expires_at"])
+    _create(
+        "open_visits",
+        sa.Column("visitor", sa.String(63), nullable=False),
+        sa.Column("owner_id", sa.Integer(), nullable=False),
+        sa.Column("course_id", sa.Integer(), nullable=False),
+        sa.Column("since", MOMENT, nullable=False),
+        _unique("open_visits", "visitor", "owner_id", "course_id"),
+        _reference("open_visits", "owner_id", "users"),
+        _reference("open_visits", "course_id", "courses"),
+    )
+    op.create_index("ix_open_visits_owner_id", "open_visits", ["owner_id"])
+    op.create_index("ix_open_visits_course_id", "open_visits", ["course_id"])
+    op.execute(OPEN_VISITS)
+    op.drop_index("ix_enrollments_course_id", "enrollments")
+    op.create_index("ix_enrollments_course_id_enabled", "enrollments", ["course_id", "enabled"])
+    op.create_index("ix_machines_kind_base_machine_id", "machines", ["kind", "base_machine_id"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_machines_kind_base_machine_id", "machines")
+    op.drop_index("ix_enrollments_course_id_enabled", "enrollments")
+    op.create_index("ix_enrollments_course_id", "enrollments", ["course_id"])
+    op.drop_table("open_visits")
     for table in ("kept_machines", "invitations", "course_instructors", "login_failures"):
         op.drop_table(table)
     with op.batch_alter_table("users") as users:
