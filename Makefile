@@ -24,7 +24,7 @@ test_setup := $(BOOTSTRAP) --test coyotelab setup --engine $(TEST_ENGINE) \
 PYTEST := $(BOOTSTRAP) --test python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup doctor test test-engine check docs text bench term pages lock clean
+.PHONY: help demo setup doctor test test-engine check docs text pictures bench term pages lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -63,6 +63,11 @@ text: ## bring the translations' catalogs up to date with the sources
 		--sort-by-file --no-location --omit-header -o $(STATE)/messages.pot .
 	@$(BOOTSTRAP) --test pybabel -q update -i $(STATE)/messages.pot -d coyotelab_service/locale \
 		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width=100
+
+pictures: ## the docs' pictures anew, from what the tests of the pages see
+	@$(test_setup) --package chromium
+	@$(PYTEST) -q tests/service/test_looks.py tests/browser/test_looks.py tests/browser/test_student.py
+	@$(BOOTSTRAP) --test python -m tests.pictures
 
 bench: ## how long opening takes and what a workspace costs (ROUNDS=7)
 	@$(test_setup) --package chromium

@@ -8,12 +8,48 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from .access import Person, ensure_on_site
+from .i18n import mark as _
 from .orm import AuditEvent, Course, User
 from .rules import Action
 from .site import Site
 from .spreadsheets import make_csv
 
 SIZE = 100  # events on a page
+# What each kind of event is called on a page; files for programs have it as it is stored.
+ACTIONS = {
+    "open": _("workspace opened"),
+    "start": _("workspace started"),
+    "stop": _("workspace stopped"),
+    "restart": _("workspace restarted"),
+    "reset": _("workspace reset"),
+    "undo": _("reset undone"),
+    "expire": _("kept machine deleted"),
+    "download": _("files downloaded"),
+    "enter": _("workspace entered"),
+    "leave": _("workspace left"),
+    "enroll": _("student added"),
+    "drop": _("student dropped"),
+    "invite": _("students invited"),
+    "uninvite": _("invitation removed"),
+    "claim": _("invitation accepted"),
+    "create course": _("course created"),
+    "edit course": _("course edited"),
+    "archive course": _("course put away"),
+    "take course back": _("course taken back"),
+    "add instructor": _("instructor added"),
+    "remove instructor": _("instructor removed"),
+    "hand over course": _("course handed over"),
+    "add account": _("account made"),
+    "edit account": _("account edited"),
+    "disable": _("account disabled"),
+    "enable": _("account enabled"),
+    "reset password": _("password reset"),
+    "change password": _("password changed"),
+    "join": _("account made by campus login"),
+    "connect": _("campus login connected"),
+    "disconnect": _("campus login disconnected"),
+    "token": _("API token made"),
+}
 COLUMNS = (
     "id",
     "when (UTC)",

@@ -19,8 +19,13 @@ class ReaderLanguage(InternationalizationExtension):
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)
         environment.policies["ext.i18n.trimmed"] = True
+        environment.globals |= {"reader_language": _get_language, "languages": i18n.find_names}
         # Jinja gives them its context first, which their types cannot say.
         self._install_callables(_gettext, _ngettext, newstyle=True)  # type: ignore[arg-type]
+
+    def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:
+        """Let the Hub's own outer template, which says that it is in English, tell the truth."""
+        return source.replace('<html lang="en">', '<html lang="{{ reader_language() }}">')
 
 
 def use_reader_language(handler: Any) -> None:
@@ -39,6 +44,12 @@ def _gettext(context: Context, message: str) -> str:
 def _ngettext(context: Context, one: str, many: str, count: int) -> str:
     _find_language(context)
     return i18n.ngettext(one, many, count)
+
+
+@pass_context
+def _get_language(context: Context) -> str:
+    _find_language(context)
+    return i18n.get_language()
 
 
 def _find_language(context: Context) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import jinja2
 from babel.dates import format_date, format_datetime
 
-from . import course_fields, i18n, links
+from . import course_fields, history, i18n, links
 from .i18n import gettext
 from .i18n import mark as _
 
@@ -42,7 +42,12 @@ def make_templates() -> jinja2.Environment:
         "web_link": links.web_link,
         "show_bytes": course_fields.show_bytes,
     }
-    templates.filters |= {"day": show_day, "moment": show_moment, "state": show_state}
+    templates.filters |= {
+        "day": show_day,
+        "moment": show_moment,
+        "state": show_state,
+        "action": show_action,
+    }
     return templates
 
 
@@ -55,6 +60,11 @@ def show_moment(moment: datetime) -> str:
     """Return a moment in the reader's language; scripts turn it into their own time zone."""
     shown = format_datetime(moment.astimezone(UTC), "short", locale=i18n.get_language())
     return f"{shown} UTC"
+
+
+def show_action(action: str) -> str:
+    """Return what an event of the log is called, in the reader's language."""
+    return gettext(history.ACTIONS.get(action, action))
 
 
 def show_state(state: str) -> str:

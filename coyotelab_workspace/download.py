@@ -10,6 +10,7 @@ from tornado.iostream import StreamClosedError
 
 from coyotelab_workspace.archive import Archiver
 from coyotelab_workspace.handlers import Handler, Refused
+from coyotelab_workspace.language import mark as _
 
 log = logging.getLogger(__name__)
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
@@ -36,7 +37,9 @@ class ArchiveHandler(Handler):
         try:
             first = await asyncio.to_thread(next, pieces)
         except OSError as e:
-            raise Refused(500, f"The home folder cannot be read: {e.strerror}.") from e
+            raise Refused(
+                500, _("The home folder cannot be read: {reason}."), reason=e.strerror
+            ) from e
         self.set_header("Content-Type", "application/zip")
         self.set_header("Content-Disposition", f'attachment; filename="{name}.zip"')
         libc = keep_memory()

@@ -17,6 +17,8 @@ from coyotelab_workspace.hub_auth import (
     is_embedded_elsewhere,
     is_same_origin,
 )
+from coyotelab_workspace.language import COOKIE, choose_language, read_catalog
+from coyotelab_workspace.language import mark as _
 
 log = logging.getLogger(__name__)
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -26,19 +28,20 @@ CSP = (
     "frame-ancestors 'none'; form-action 'self'; base-uri 'none'; object-src 'none'"
 )
 SENTENCES = {
-    404: "There is no such page in this workspace.",
-    405: "That cannot be done here.",
-    500: "Something went wrong in this workspace. Its log is /var/lib/coyotelab/server.log.",
-    503: "JupyterHub does not answer just now. Your files are safe; try again in a moment.",
+    404: _("There is no such page in this workspace."),
+    405: _("That cannot be done here."),
+    500: _("Something went wrong in this workspace. Its log is /var/lib/coyotelab/server.log."),
+    503: _("JupyterHub does not answer just now. Your files are safe; try again in a moment."),
 }
+OTHER = _("This did not work.")
 
 
 class Refused(HTTPError):
-    """A status for the program, a sentence for the person."""
+    """A status for the program, a sentence for the person, with names of values in braces."""
 
-    def __init__(self, status: int, sentence: str) -> None:
+    def __init__(self, status: int, sentence: str, **values: object) -> None:
         super().__init__(status)
-        self.sentence = sentence
+        self.sentence, self.values = sentence, values
 
 
 class Handler(RequestHandler):
@@ -76,13 +79,13 @@ class Handler(RequestHandler):
         if token is None:
             token = auth.read_token(self.get_cookie(self.context.settings.cookie))
             if token is not None and self.is_foreign():
-                raise Refused(403, "Another site asked for this; it was not done.")
+                raise Refused(403, _("Another site asked for this; it was not done."))
         viewer = await auth.identify(token) if token else None
         if viewer is None or token is None:
             self.ask_to_log_in()
             return
         if not viewer.may_enter:
-            raise Refused(403, f"{viewer.name} may not open this workspace.")
+            raise Refused(403, _("{name} may not open this workspace."), name=viewer.name)
         self.viewer, self.token = viewer, token
         if self.counts:
             self.context.activity.note()
@@ -106,7 +109,7 @@ class Handler(RequestHandler):
         """A browser that opens a page goes to the Hub; anything else is refused."""
         mode = self.request.headers.get("Sec-Fetch-Mode", "navigate")
         if not self.is_page or self.request.method != "GET" or mode != "navigate":
-            raise Refused(403, "Log in through JupyterHub first.")
+            raise Refused(403, _("Log in through JupyterHub first."))
         login = self.context.auth.begin_login(self.request.uri or "")
         self.put_cookie(login.cookie_name, login.cookie_value, max_age=600)
         self.redirect(login.url)
@@ -124,8 +127,10 @@ class Handler(RequestHandler):
         if isinstance(error, HubUnreachable):
             status_code = 503
             self.set_status(503)
-        said = error.sentence if isinstance(error, Refused) else None
-        message = said or SENTENCES.get(status_code, "This did not work.")
+        if isinstance(error, Refused):
+            message = self.tell(error.sentence).format(**error.values)
+        else:
+            message = self.tell(SENTENCES.get(status_code, OTHER))
         if self.is_page and "text/html" in self.request.headers.get("Accept", "text/html"):
             self.render("error.html", message=message, status=status_code)
         else:
@@ -139,10 +144,21 @@ class Handler(RequestHandler):
         else:
             super().log_exception(typ, value, tb)
 
+    def find_language(self) -> str:
+        """The reader's language: as they chose it, else as their browser says."""
+        accepted = self.request.headers.get("Accept-Language", "")
+        return choose_language(self.get_cookie(COOKIE), accepted)
+
+    def tell(self, sentence: str) -> str:
+        """A sentence in the reader's language."""
+        return read_catalog(self.find_language()).get(sentence, sentence)
+
     def get_template_namespace(self) -> dict[str, Any]:
         """Every page knows the settings and where the static files are."""
         return {
             **super().get_template_namespace(),
+            "_": self.tell,
+            "language": self.find_language(),
             "settings": self.context.settings,
             "static": f"{self.context.settings.prefix}static/{self.context.version}/",
         }
@@ -158,17 +174,17 @@ class CallbackHandler(Handler):
         """Check the state, take the token, remember it in a cookie, go where the person wanted."""
         auth = self.context.auth
         if self.get_argument("error", ""):
-            raise Refused(403, "JupyterHub did not let you in to this workspace.")
+            raise Refused(403, _("JupyterHub did not let you in to this workspace."))
         state = self.get_argument("state", "")
         name = auth.login_cookie(state)
         code = self.get_argument("code", "")
         try:
             token, next_url = await auth.finish_login(code, state, self.get_cookie(name))
         except LoginFailed as e:
-            raise Refused(403, f"{e} Open the workspace again.") from None
+            raise Refused(403, str(e)) from None
         viewer = await auth.identify(token)
         if viewer is None or not viewer.may_enter:
-            raise Refused(403, "You may not open this workspace.")
+            raise Refused(403, _("You may not open this workspace."))
         for cookie in self.request.cookies:
             if cookie.startswith(auth.login_cookie("")[:-8]):
                 self.put_cookie(cookie, "", expires=LONG_AGO)

@@ -19,6 +19,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HT
 from tornado.httputil import HTTPServerRequest
 from tornado.web import create_signed_value, decode_signed_value
 
+from coyotelab_workspace.language import mark as _
 from coyotelab_workspace.settings import Settings
 
 CACHE_SECONDS = 30.0
@@ -77,7 +78,7 @@ def is_embedded_elsewhere(request: HTTPServerRequest) -> bool:
 
 def get_header_token(request: HTTPServerRequest) -> str | None:
     """The token of `Authorization: token|Bearer ...`."""
-    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    kind, _space, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if kind.lower() in {"token", "bearer"} and token.strip() else None
 
 
@@ -127,7 +128,12 @@ class HubAuth:
         kept = self._read(name, cookie, LOGIN_SECONDS / 86400)
         sent, verifier, next_url = json.loads(kept) if kept else ("", "", "")
         if not sent or not secrets.compare_digest(sent.encode(), state.encode()):
-            raise LoginFailed("This login was not begun in this browser, or took too long.")
+            raise LoginFailed(
+                _(
+                    "This login was not begun in this browser, or took too long."
+                    " Open the workspace again."
+                )
+            )
         form = {
             "client_id": self.settings.client_id,
             "client_secret": self.settings.api_token,
@@ -138,7 +144,7 @@ class HubAuth:
         }
         reply = await self._ask("/oauth2/token", self.settings.api_token, body=urlencode(form))
         if reply is None or not isinstance(token := reply.get("access_token"), str):
-            raise LoginFailed("JupyterHub did not accept this login.")
+            raise LoginFailed(_("JupyterHub did not accept this login. Open the workspace again."))
         return token, safe_next(self.settings.prefix, next_url)
 
     def sign_token(self, token: str) -> str:

@@ -7,6 +7,7 @@ from tornado.httputil import HTTPHeaders
 from tornado.iostream import IOStream, StreamClosedError
 
 from coyotelab_workspace.handlers import Handler, Refused
+from coyotelab_workspace.language import mark as _
 
 PIECE = 1 << 16
 OWN_HEADERS = ("Authorization", "Connection", "Content-Length", "Cookie", "Origin")
@@ -29,7 +30,7 @@ class LabHandler(Handler):
         elif self.request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate":
             await self.start()
         else:
-            raise Refused(503, "JupyterLab is not running.")
+            raise Refused(503, _("JupyterLab is not running."))
 
     async def start(self) -> None:
         """To JupyterLab's own page when it answers; else wait, and look again in a second."""
@@ -38,17 +39,17 @@ class LabHandler(Handler):
             self.redirect(f"{lab.base_url}lab")
             return
         if lab.has_failed() and self.get_query_argument("again", ""):
-            raise Refused(500, "JupyterLab could not be started. Its log has the reason.")
+            raise Refused(500, _("JupyterLab could not be started. Its log has the reason."))
         try:
             await lab.ensure_started()
         except OSError as e:
-            raise Refused(500, "JupyterLab could not be started.") from e
+            raise Refused(500, _("JupyterLab could not be started.")) from e
         self.render("lab.html", url=f"{lab.base_url}?again=1")
 
     async def change(self, _path: str) -> None:
         """All other methods are JupyterLab's alone."""
         if not self.context.lab.is_ready():
-            raise Refused(503, "JupyterLab is not running.")
+            raise Refused(503, _("JupyterLab is not running."))
         await self.forward()
 
     head = post = put = patch = delete = options = change
@@ -79,7 +80,7 @@ class LabHandler(Handler):
         try:
             reader, writer = await asyncio.open_unix_connection(self.context.lab.path)
         except OSError as e:
-            raise Refused(503, "JupyterLab is not running.") from e
+            raise Refused(503, _("JupyterLab is not running.")) from e
         stream: IOStream = self.detach()
         link = _Link(stream)
         self.context.watch.add(link, self.token, self.viewer)

@@ -1,6 +1,9 @@
 """The terminal page."""
 
+import json
+
 from coyotelab_workspace.handlers import Handler
+from coyotelab_workspace.language import read_catalog
 
 
 class TerminalPage(Handler):
@@ -13,5 +16,9 @@ class TerminalPage(Handler):
         settings = self.context.settings
         mine = self.viewer.name == settings.user
         self.render(
-            "terminal.html", viewer=self.viewer.name, mine=mine, hours=f"{settings.job_hours:g}"
+            "terminal.html",
+            viewer=self.viewer.name,
+            mine=mine,
+            hours=f"{settings.job_hours:g}",
+            texts=json.dumps(read_catalog(self.find_language())),
         )

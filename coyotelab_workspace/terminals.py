@@ -17,6 +17,7 @@ from tornado.websocket import WebSocketClosedError
 from coyotelab_workspace.account import Account, clean_environment, get_shell
 from coyotelab_workspace.activity import Activity
 from coyotelab_workspace.handlers import Handler, Refused
+from coyotelab_workspace.language import mark as _
 from coyotelab_workspace.presence import Visitors
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ class Terminals(NamedTermManager):
     def get_model(self, name: str) -> dict[str, str]:
         """`{"name", "last_activity"}` as Jupyter Server has it; Refused 404 when there is none."""
         if name not in self.terminals:
-            raise Refused(404, f"There is no terminal {name}.")
+            raise Refused(404, _("There is no terminal {name}."), name=name)
         last = self.terminals[name].last_activity
         return {"name": name, "last_activity": last.isoformat().replace("+00:00", "Z")}
 
@@ -205,18 +206,18 @@ class TerminalsHandler(Handler):
             wish = json.loads(self.request.body or b"{}") or {}
             name = wish.get("name")
         except (ValueError, AttributeError):
-            raise Refused(400, "The request's body is not a JSON object.") from None
+            raise Refused(400, _("The request's body is not a JSON object.")) from None
         terminals = self.context.terminals
         if name is not None and (
             not isinstance(name, str) or not name.isalnum() or not name.isascii()
         ):
-            raise Refused(400, "A terminal's name is letters and digits.")
+            raise Refused(400, _("A terminal's name is letters and digits."))
         try:
             if name is None or name not in terminals.terminals:
                 extra = {} if name is None else {"name": name}
-                name, _ = terminals.new_named_terminal(cwd=wish.get("cwd"), **extra)
+                name, _terminal = terminals.new_named_terminal(cwd=wish.get("cwd"), **extra)
         except MaxTerminalsReached:
-            raise Refused(429, "Too many terminals are open; close one first.") from None
+            raise Refused(429, _("Too many terminals are open; close one first.")) from None
         self.write(terminals.get_model(name))
 
 

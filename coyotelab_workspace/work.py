@@ -7,6 +7,7 @@ from pathlib import Path
 
 from coyotelab_workspace.handlers import Handler, Refused
 from coyotelab_workspace.hub_auth import get_header_token
+from coyotelab_workspace.language import mark as _
 
 SHELLS = {"bash", "dash", "fish", "ksh", "rbash", "sh", "zsh"}
 # They only carry other programs, which are counted for themselves.
@@ -40,7 +41,7 @@ def count_programs(proc: Path = Path("/proc")) -> int:
             line = Path(entry.path, "cmdline").read_bytes()
         except OSError:
             continue  # it has just ended
-        name, _, rest = status.partition("(")[2].rpartition(")")
+        name, _bracket, rest = status.partition("(")[2].rpartition(")")
         fields = rest.split()  # state, parent, group, session, terminal, ...
         arguments = [part for part in line.split(b"\0") if part]
         found += is_program(name, int(fields[4]), arguments)
@@ -61,7 +62,7 @@ class WorkHandler(Handler):
         """Let in who has the token."""
         expected, sent = self.context.settings.work_token, get_header_token(self.request)
         if not expected or not secrets.compare_digest((sent or "").encode(), expected.encode()):
-            raise Refused(403, "Only the course service may ask this.")
+            raise Refused(403, _("Only the course service may ask this."))
 
     async def get(self) -> None:
         """Look."""

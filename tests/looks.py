@@ -48,6 +48,7 @@ FIND_UNFOCUSED = """() => {
   const all = document.querySelectorAll("a[href], button, input, select, textarea, summary");
   for (const element of all) {
     if (!element.checkVisibility() || element.disabled || element.type === "hidden") continue;
+    if (element.closest(".xterm")) continue; // a terminal shows by its cursor that it has the focus
     element.focus();
     if (document.activeElement !== element) continue;
     const { outlineStyle, outlineWidth } = getComputedStyle(element);

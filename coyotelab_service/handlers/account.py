@@ -3,39 +3,34 @@
 from typing import Any
 
 from jupyterhub.services.auth import HubOAuthCallbackHandler
-from wtforms import Form, SelectField, StringField
+from wtforms import SelectField, StringField
 from wtforms.validators import Length
 
+from ..i18n import gettext
+from ..i18n import mark as _
 from ..tokens import DAYS, make_token
 from .base import PageHandler
+from .forms import FormData, PageForm
 
-LOGIN_FAILED = (
+LOGIN_FAILED = _(
     "The login did not come to its end, or took too long. Go to your courses to try again."
 )
 
 
-class TokenForm(Form):
+class TokenForm(PageForm):
     """What a new token is for, and for how long."""
 
     purpose = StringField(
-        "What is it for?",
+        _("What is it for?"),
         [Length(max=80)],
-        description="So that you can tell your tokens apart, such as: my backup script",
+        description=_("So that you can tell your tokens apart, such as: my backup script"),
     )
     days = SelectField(
-        "For how many days shall it work?",
+        _("For how many days shall it work?"),
         coerce=int,
         default=30,
         choices=[str(days) for days in DAYS],
     )
-
-
-class FormData(dict[str, list[str]]):
-    """The fields a browser sent, as WTForms wants them."""
-
-    def getlist(self, name: str) -> list[str]:
-        """Return the values of a field."""
-        return self.get(name, [])
 
 
 class TokensPage(PageHandler):
@@ -80,7 +75,7 @@ class LoginCallback(HubOAuthCallbackHandler, PageHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Say what to do; which part of the login did not fit is in the log."""
-        self.write_problem(status_code, LOGIN_FAILED)
+        self.write_problem(status_code, gettext(LOGIN_FAILED))
 
 
 class LogoutPage(PageHandler):

@@ -8,8 +8,8 @@ from ..access import ensure_on_site
 from ..errors import ServiceError
 from ..history import Filter
 from ..rules import Action
-from .account import FormData
 from .base import PageHandler
+from .forms import FormData
 
 EXPORT_BATCH = 1_000  # events that are read and sent at a time
 EXPORT_MOST = 200_000  # events in one file

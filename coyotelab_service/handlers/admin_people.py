@@ -1,8 +1,6 @@
 """Pages of the accounts: found, made, changed, closed."""
 
-from typing import Any
-
-from wtforms import BooleanField, Form, StringField
+from wtforms import BooleanField, StringField
 from wtforms.validators import InputRequired, Length
 
 from .. import history, passwords, people
@@ -13,6 +11,7 @@ from ..i18n import mark as _
 from ..orm import Role
 from ..people import Account, Search
 from .admin import AdminPage
+from .forms import PageForm
 
 SHOWN = {
     "": _("All accounts"),
@@ -23,18 +22,13 @@ SHOWN = {
 EVENTS = 20  # of one person on their page
 
 
-class AccountForm(Form):
+class AccountForm(PageForm):
     """What an administrator says of somebody."""
 
     name = StringField(_("Name"), [Length(max=people.NAME_LENGTH)])
     email = StringField(_("E-mail"), [Length(max=254)])
     student = BooleanField(_("Student: may be enrolled in courses"))
     instructor = BooleanField(_("Instructor: may teach courses"))
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for field in self:
-            field.label.text = gettext(field.label.text)  # the class has it in English
 
     @property
     def roles(self) -> Role:
@@ -66,8 +60,9 @@ class PeoplePage(AdminPage):
         )
         asked = {"q": search.text, "show": search.show, "sort": search.sort}
         query = {name: value for name, value in asked.items() if value}
+        shown = {key: gettext(text) for key, text in SHOWN.items()}
         self.write_page(
-            "admin/people.html", page=page, search=search, shown=SHOWN, query=query, Role=Role
+            "admin/people.html", page=page, search=search, shown=shown, query=query, Role=Role
         )
 
 

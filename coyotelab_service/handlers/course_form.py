@@ -7,7 +7,7 @@ from dataclasses import asdict
 from decimal import Decimal
 from typing import Any
 
-from wtforms import Form, HiddenField, SelectField, StringField, TextAreaField
+from wtforms import HiddenField, SelectField, StringField, TextAreaField
 
 from coyotelab_spawner.spec import GIB
 
@@ -20,8 +20,8 @@ from ..i18n import gettext
 from ..i18n import mark as _
 from ..prose import render
 from ..rules import Action
-from .account import FormData
 from .base import PageHandler
+from .forms import FormData, PageForm
 
 CHECK_SLUG = _("This one is made from the name. Look at it well: it cannot be changed later.")
 NOT_SURE = _("Tick the box to say that you are sure.")
@@ -30,7 +30,7 @@ UNITS = {"GiB": GIB, "MiB": MIB}
 NUMBER = re.compile(r"[0-9]{1,9}(?:[.,][0-9]{1,10})?")
 
 
-class CourseForm(Form):
+class CourseForm(PageForm):
     """What is typed of a course, as text; `find_given` makes values of it."""
 
     name = StringField()

@@ -1,6 +1,6 @@
 """Pages that add people to a course: one, or a list; and that show new passwords once."""
 
-from wtforms import EmailField, Form, StringField
+from wtforms import EmailField, StringField
 from wtforms.validators import Length
 
 from .. import courses
@@ -14,7 +14,7 @@ from ..roster_file import MAX_ROWS, NAME_LENGTH, Line
 from ..roster_import import Outcome
 from ..rules import Action
 from ..spreadsheets import make_csv
-from .account import FormData
+from .forms import FormData, PageForm
 from .roster import RosterHandler
 
 NOTHING = _("Choose a file, or paste a list.")
@@ -22,17 +22,12 @@ NOTHING = _("Choose a file, or paste a list.")
 SHOWN = 300  # lines of a preview that are shown one by one
 
 
-class AddForm(Form):
+class AddForm(PageForm):
     """Who shall be added."""
 
     username = StringField(_("User name"), [Length(max=63)])
     name = StringField(_("Name"), [Length(max=NAME_LENGTH)])
     email = EmailField(_("E-mail address"), [Length(max=MAIL_LENGTH)])
-
-    def __init__(self, data: FormData | None = None) -> None:
-        super().__init__(data)
-        for field in self:
-            field.label.text = gettext(field.label.text)
 
 
 class IntakeHandler(RosterHandler):

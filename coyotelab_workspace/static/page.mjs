@@ -1,5 +1,6 @@
 // The terminal page: tabs, the connection's state in words, and what to do when it is gone.
 import { FULL, REVOKED, Terminal } from "./terminal.mjs";
+import { tell } from "./texts.mjs";
 
 const prefix = document.body.dataset.prefix;
 const find = (selector) => document.querySelector(selector);
@@ -17,12 +18,12 @@ function element(name, properties, ...children) {
 }
 
 function say(word) {
-  if (find(".state").textContent !== word) find(".state").textContent = word;
+  if (find(".state").textContent !== tell(word)) find(".state").textContent = tell(word);
 }
 
 function showGone(sentence) {
   find(".gone").hidden = !sentence;
-  find(".gone p").textContent = sentence;
+  find(".gone p").textContent = tell(sentence);
 }
 
 function showVisitors(visitors) {
@@ -30,7 +31,7 @@ function showVisitors(visitors) {
   const others = visitors.filter(({ name }) => name !== document.body.dataset.viewer);
   const sentences = others.map(({ name, since }) => {
     const time = new Date(since).toLocaleTimeString(document.documentElement.lang, { timeStyle: "short" });
-    return bar.dataset.text.replace("{name}", () => name).replace("{time}", () => time);
+    return tell("{name} has been in this workspace since {time}.", { name, time });
   });
   bar.textContent = sentences.join(" ");
   bar.hidden = !others.length;
@@ -51,9 +52,9 @@ function select(name, focus = true) {
 }
 
 function open(name, focus = true) {
-  const label = `Terminal ${name}`;
+  const label = tell("Terminal {name}", { name });
   const panel = element("div", { className: "panel", id: `panel-${name}`, role: "tabpanel", ariaLabel: label });
-  const close = element("span", { className: "close", title: `Close ${label.toLowerCase()}`, ariaHidden: "true" }, "×");
+  const close = element("span", { className: "close", title: tell("Close terminal {name}", { name }), ariaHidden: "true" }, "×");
   const tab = element("button", { type: "button", role: "tab", id: `tab-${name}`, ariaLabel: label }, name, close);
   tab.setAttribute("aria-controls", panel.id);
   tab.setAttribute("aria-keyshortcuts", "Delete");
@@ -141,6 +142,11 @@ find(".new").onclick = openNext;
 find(".reader").onclick = () => setReader(!reader);
 find(".menu").onclick = ({ target }) => {
   target.setAttribute("aria-expanded", find("#links").classList.toggle("open"));
+};
+find("header").onkeydown = ({ key }) => {
+  if (key !== "Escape" || !find("#links").classList.contains("open")) return;
+  find(".menu").click();
+  find(".menu").focus();
 };
 new ResizeObserver(() => terminals.get(current)?.terminal.fit()).observe(find(".terminals"));
 

@@ -2,6 +2,7 @@
 import { FitAddon } from "./xterm/addon-fit.mjs";
 import { Unicode11Addon } from "./xterm/addon-unicode11.mjs";
 import { WebLinksAddon } from "./xterm/addon-web-links.mjs";
+import { tell } from "./texts.mjs";
 import { Terminal as Xterm } from "./xterm/xterm.mjs";
 
 export const REVOKED = 4403;
@@ -86,7 +87,7 @@ export class Terminal {
   }
 
   note(sentence) {
-    this.xterm.write(`\x1b[0m\r\n\x1b[2m— ${sentence} —\x1b[0m\r\n`);
+    this.xterm.write(`\x1b[0m\r\n\x1b[2m— ${tell(sentence)} —\x1b[0m\r\n`);
   }
 
   type(text) {

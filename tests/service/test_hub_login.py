@@ -369,6 +369,17 @@ def test_forms_tell_the_browser_what_their_fields_are(
     assert 'autocomplete="current-password"' in page and "At least 10 characters" in page
 
 
+def test_the_hub_s_pages_say_which_language_they_are_in_and_offer_others(browser: Browser) -> None:
+    page = browser.get("/hub/login").text
+    assert '<html lang="en">' in page and '<main id="main"' in page
+    assert 'data-language="es"' in page and "static/language.js" in page
+    browser.headers["Accept-Language"] = "es"
+    page = browser.get("/hub/login").content.decode()
+    assert '<html lang="es">' in page and ">Iniciar sesión</h1>" in page
+    browser.cookies["coyotelab-language"] = "en"
+    assert '<html lang="en">' in browser.get("/hub/login").text
+
+
 def test_every_hub_page_is_in_its_reader_s_language(monkeypatch: pytest.MonkeyPatch) -> None:
     catalog = {"Log in": "Entrar", "%(num)s day": "%(num)s día", "%(num)s days": "%(num)s días"}
     spanish = SimpleNamespace(

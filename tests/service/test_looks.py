@@ -1,16 +1,15 @@
 """Every page of the service in a real Chromium: both widths, both themes, axe, focus, no shifts."""
 
-from collections.abc import AsyncIterator, Callable
+import re
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import date, timedelta
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
-from sqlalchemy.orm import Session
 
-from coyotelab_service.orm import Course, Enrollment, Role, User
+from coyotelab_service import i18n
+from coyotelab_service.routes import PAGES
 
 from ..looks import (
     ARGUMENTS,
@@ -27,69 +26,10 @@ from ..looks import (
     find_axe,
 )
 from .conftest import OWN_HOST, PREFIX, Site
+from .looks_table import LOOKS, NOT_SEEN, NOT_SEEN_BELOW, Look
+from .looks_term import fill
 
 pytestmark = pytest.mark.browser
-
-
-@dataclass(frozen=True)
-class Look:
-    """One page as one person sees it; `prepare` puts the site into the state that it shows."""
-
-    name: str
-    person: str
-    path: str
-    status: int = 200
-    prepare: Callable[[Site], object] = lambda site: None
-    click: str = ""  # a selector, to open something on the page first
-
-
-def run_one(site: Site) -> None:
-    site.hub.server("student1", "cs101", "ready")
-    site.hub.server("student1", "cs303", "spawn")
-
-
-LOOKS = [
-    Look("courses", "student1", "", prepare=run_one),
-    Look("courses-past", "student1", "", click=".coyote-more > summary"),
-    Look("courses-menu", "student1", "", click=".coyote-menu > summary"),
-    Look("courses-none", "student3", ""),
-    Look("courses-teaching", "instructor1", ""),
-    Look("courses-admin", "admin", ""),
-    Look("course", "student1", "courses/cs101", prepare=run_one),
-    Look("course-teaching", "instructor1", "courses/cs101"),
-    Look("opening", "student1", "workspaces/cs404/student1?wait=1"),
-    Look("restart", "student1", "workspaces/cs101/restart"),
-    Look("reset", "student1", "workspaces/cs101/reset"),
-    Look("course-new", "instructor1", "courses/new"),
-    Look("course-edit", "instructor1", "courses/cs101/edit"),
-    Look("course-instructors", "instructor1", "courses/cs101/instructors"),
-    Look("course-archive", "instructor1", "courses/cs101/archive"),
-    Look("students", "instructor1", "courses/cs101/students"),
-    Look("tokens", "student1", "account/tokens"),
-    Look("not-found", "student1", "courses/nothing", status=404),
-]
-
-
-def fill(session: Session) -> None:
-    """Courses that are over, that are to come, and with long names; a term in the present."""
-    student, teacher = User.get(session, "student1"), User.get(session, "instructor1")
-    assert student and teacher
-    student.name, teacher.name = "Sam Student", "Dr. Inés Maestra"
-    teacher.email = "ines@example.edu"
-    student.add_role(Role.STUDENT)
-    today = date.today()
-    now = Course.get(session, "cs101")
-    assert now
-    now.start_date, now.end_date = today - timedelta(60), today + timedelta(60)
-    now.webpage = "https://example.edu/courses/introduction-to-systems-programming/spring"
-    for slug, name, start, end in [
-        ("cs303", "Parallel and Distributed Programming with Very Long Course Names", -30, 90),
-        ("cs404", "Databases", 20, 120),
-        ("cs100", "Programming in C", -400, -250),
-    ]:
-        course = Course(slug=slug, name=name, instructor=teacher, base=now.base)
-        course.start_date, course.end_date = today + timedelta(start), today + timedelta(end)
-        session.add_all([course, Enrollment(user=student, course=course)])
 
 
 @asynccontextmanager
@@ -129,10 +69,15 @@ async def look_at(page: Page, look: Look) -> list[str]:
     await page.set_viewport_size({"width": WIDE, "height": HEIGHTS[WIDE]})
     answer = await page.goto(f"http://{OWN_HOST}{PREFIX}{look.path}")
     assert answer and answer.status == look.status, f"{look.name}: {answer and answer.status}"
+    for field, text in look.typed:
+        await page.fill(field, text)
     if look.click:
         await page.click(look.click)
+        await page.wait_for_load_state()
+    assert look.lands in page.url, f"{look.name}: {page.url}"
     # What the browser says of the page itself: pictures are taken with styles that it refuses.
-    said = [line for line in said if look.status == 200 or "status of" not in line]
+    failing = look.status != 200 or look.click  # a form that is shown again has status 400
+    said = [line for line in said if not (failing and "status of" in line)]
     faults = [f"{look.name}: {line}" for line in said]
     for width in (WIDE, NARROW):
         await page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
@@ -145,10 +90,24 @@ async def look_at(page: Page, look: Look) -> list[str]:
             rules = [] if theme == "light" else ["color-contrast"]
             faults += [f"{where}: {fault}" for fault in await page.evaluate(FIND_FAULTS, rules)]
     await page.set_viewport_size({"width": NARROWEST, "height": HEIGHTS[NARROWEST]})
-    width = await page.evaluate("document.documentElement.scrollWidth")
-    faults += [f"{look.name}: {width} pixels wide"] if width > NARROWEST else []
     await page.keyboard.press("Tab")
-    return faults + [f"{look.name}: {fault}" for fault in await page.evaluate(FIND_UNFOCUSED)]
+    faults += [f"{look.name}: {fault}" for fault in await page.evaluate(FIND_UNFOCUSED)]
+    return faults + [f"{look.name}: {fault}" for fault in await find_too_wide(page, look)]
+
+
+async def find_too_wide(page: Page, look: Look) -> list[str]:
+    """Look at the narrowest phone, and there in Spanish too, whose words are longer."""
+    widths = {"en": await page.evaluate("document.documentElement.scrollWidth")}
+    if not look.click:
+        url = f"http://{OWN_HOST}{PREFIX}"
+        spanish = {"name": i18n.COOKIE, "value": "es", "url": url}
+        await page.context.add_cookies([spanish])  # type: ignore[list-item]
+        await page.emulate_media(color_scheme="light")
+        await page.goto(url + look.path)
+        await page.screenshot(path=SCREENSHOTS / f"{look.name}-{NARROWEST}-es.png", full_page=True)
+        widths["es"] = await page.evaluate("document.documentElement.scrollWidth")
+        await page.context.clear_cookies(name=i18n.COOKIE)
+    return [f"{width} pixels wide in {name}" for name, width in widths.items() if width > NARROWEST]
 
 
 @pytest.mark.parametrize("person", sorted({look.person for look in LOOKS}))
@@ -162,11 +121,25 @@ async def test_every_page(site: Site, person: str) -> None:
         for look in LOOKS:
             if look.person == person:
                 site.hub.servers.clear()
+                site.lxd.usage.clear()
+                site.hub.down = False
+                if site.hub.silent:
+                    site.hub.silent.set()
+                    site.hub.silent = None
+                site.services.running.forget()
                 look.prepare(site)
                 page = await context.new_page()
                 faults += await look_at(page, look)
                 await page.close()
     assert not faults, "\n".join(faults)
+
+
+def test_every_route_with_a_page_is_in_the_table() -> None:
+    paths = [look.path.partition("?")[0] for look in LOOKS]
+    paths += [f"{look.lands}name" for look in LOOKS if look.lands]
+    for route in PAGES:
+        if route not in NOT_SEEN and not route.endswith(NOT_SEEN_BELOW):
+            assert any(re.fullmatch(route, path) for path in paths), route
 
 
 async def test_states_stay_true_and_nothing_moves(site: Site) -> None:
