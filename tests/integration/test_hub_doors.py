@@ -124,8 +124,10 @@ DOORS = [
         NOBODY,
     ),
 ]  # fmt: skip
-# What tells nothing of anybody, and is answered to all the world.
-PUBLIC = {"/login", "/health$", "/api/health$", "/error/(\\d+)", "/api/?", "/security/csp-report"}
+# What tells nothing of anybody, and is answered to all the world ("/" leads on to the login).
+PUBLIC = {"/", "/login", "/health$", "/api/health$", "/error/(\\d+)", "/api/?"} | {
+    "/security/csp-report"
+}
 ELSEWHERE = {
     # The forms that log people in have tests of their own (tests/service/test_passwords.py, …).
     ("/login", "POST"),

@@ -165,7 +165,7 @@ async def test_reset_and_undo_by_program(
     assert site.lxd.homes == ([(old.uuid, new.uuid)] if copied else [])
     assert (await site.api("POST", f"{API}/undo", "student1")).status == 200
     assert spec_of(site).uuid == old.uuid
-    for wrong in ({}, {"keep_home": "yes"}, []):
+    for wrong in ({"keep": True}, {"keep_home": "yes"}, []):
         assert (await site.api("POST", f"{API}/reset", "student1", wrong)).status == 400
 
 
