@@ -69,7 +69,7 @@ def test_closed_pages_stop_open_ones_and_programs_do_not(quick: Site, enter: Ent
     # A visit shows within seconds, and is gone within seconds.
     pages = f"http://coyotelab--service.coyote.localhost:{quick.port}/services/coyotelab/"
     leaving.goto(f"{pages}courses/cs101/students")
-    leaving.get_by_role("link", name="Open the workspace of student1").click()
+    leaving.get_by_role("link", name="Open · student1").click()
     leaving.wait_for_url("**/user/student1/cs101/**", timeout=60_000)
     seen = staying.get_by_text(re.compile("instructor1 has been in this workspace since"))
     expect(seen).to_be_visible(timeout=15_000)

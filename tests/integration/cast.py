@@ -64,6 +64,7 @@ class Cast:
     def prepare(self) -> None:
         """Make the people and the course that the demonstration lacks, and log everybody in."""
         self.arrive(ADMIN)
+        self.stop_all()
         for name in table.NEWCOMERS:
             if self.ask(ADMIN, "GET", f"admin/users/{name}").status_code == 404:
                 _add_account(self.site, name, teaches=name != CLOSED)
@@ -82,10 +83,7 @@ class Cast:
 
     def tidy_up(self) -> None:
         """Leave the site as it was, as far as that can be."""
-        for one in self.call(ADMIN, "GET", "courses/cs101/workspaces").json():
-            if one["state"] == "running":
-                place = f"courses/cs101/workspaces/{one['username']}"
-                self.call(ADMIN, "POST", f"{place}/stop").raise_for_status()
+        self.stop_all()
         self._must(ADMIN, "PATCH", "courses/cs101", {"idle_minutes": None})
         for course in self.call(ADMIN, "GET", "courses").json():
             if re.match("new-|rest-", course["slug"]):
@@ -95,6 +93,14 @@ class Cast:
             for name in names:
                 path = f"courses/{slug}/enrollments/{name}"
                 self._must(ADMIN, "PATCH", path, {"enabled": False})
+
+    def stop_all(self) -> None:
+        """Stop what an earlier test left running."""
+        for slug in ("cs101", "cs202"):
+            for one in self.call(ADMIN, "GET", f"courses/{slug}/workspaces").json():
+                if one["state"] != "stopped":
+                    place = f"courses/{slug}/workspaces/{one['username']}"
+                    self.call(ADMIN, "POST", f"{place}/stop").raise_for_status()
 
     def _appoint(self, do: str) -> None:
         for slug, name in table.CO_TEACHERS.items():

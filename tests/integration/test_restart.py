@@ -39,9 +39,10 @@ async def test_a_killed_hub_comes_back_and_finds_what_runs(
     # The proxy is a process of its own: the workspace answers while there is no Hub.
     assert student.get(f"{url}api").status_code == 200
     wait_for("a new Hub", lambda: site.find_processes("jupyterhub") not in ([], [hub]))
-    wait_for("its answer", lambda: student.get("").status_code == 200)
+    wait_for("its answer", lambda: student.get(f"{site.url}/hub/health").status_code == 200)
     assert site.find_processes("configurable-http-proxy") == [proxy]
-    assert student.get("workspaces/cs101/student1").url == url, "it is found running"
+    # The service has come anew with the Hub; the workspace is found running, not started again.
+    wait_for("the way in", lambda: student.get("workspaces/cs101/student1").url == url)
 
     site.stop()
     assert await started_at(instances) == before
