@@ -81,14 +81,16 @@ class Database:
                 return work(session, *args, **kwargs)
 
         def again() -> T:
+            last: OperationalError | None = None
             for turn in range(1, TURNS):
                 time.sleep(random.uniform(0, 0.005 * 2**turn))
                 try:
                     return once(self._sessions)
                 except OperationalError as error:
+                    last = error
                     if not _is_overtaken(error):
-                        raise DatabaseUnavailable from error
-            raise DatabaseUnavailable
+                        break
+            raise DatabaseUnavailable from last
 
         loop = asyncio.get_running_loop()
         try:
