@@ -45,7 +45,7 @@ test: ## every test, on the real engine, in a real browser, and the service's on
 
 test-engine: ## only the tests of what happens in the engine, such as with ENGINE=incus
 	@$(test_setup)
-	@$(PYTEST) tests -m engine $(PYTEST_ARGUMENTS)
+	@$(PYTEST) tests -m "engine and not once" $(PYTEST_ARGUMENTS)
 
 check: ## style, types, import contracts, house rules, links of the docs
 	@$(BOOTSTRAP) --test ruff check .

@@ -12,7 +12,7 @@ from ..site import Site
 from .conftest import Enter, look
 from .terminal import Terminal
 
-pytestmark = [pytest.mark.engine, pytest.mark.browser]
+pytestmark = [pytest.mark.engine, pytest.mark.browser, pytest.mark.once]
 
 GRACE = 60  # seconds
 CEILING = 144  # seconds

@@ -20,7 +20,7 @@ from ..site import Site
 from .conftest import Enter
 from .terminal import Terminal
 
-pytestmark = [pytest.mark.engine, pytest.mark.browser]
+pytestmark = [pytest.mark.engine, pytest.mark.browser, pytest.mark.once]
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from ..people import Person
 from ..site import Site
 from .cast import Cast
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.once]
 LOGIN = "/hub/api/oauth2/authorize"
 
 

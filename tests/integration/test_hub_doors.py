@@ -15,7 +15,7 @@ from jupyterhub import apihandlers, handlers
 from ..people import Person
 from ..site import Site
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.once]
 
 PEOPLE = ("admin", "instructor1", "instructor2", "student1", "student2", "student3", "student4")
 ALL, SELF, ADMIN, NOBODY = "all", "student1", "admin", "nobody"

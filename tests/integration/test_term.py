@@ -10,7 +10,7 @@ from ..term.beginning import tell_beginning
 from ..term.department import SMALL, Department
 from ..term.weeks import tell_weeks
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.once]
 
 
 def test_a_term(site: Site, machine: dict[str, Any], tmp_path: Path) -> None:

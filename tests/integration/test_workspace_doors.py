@@ -25,7 +25,7 @@ from ..people import Person
 from ..site import Site
 from .cast import Cast
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.once]
 LOGIN = "/hub/api/oauth2/authorize"
 OWNER, PLACE = BOTH, f"courses/cs101/workspaces/{BOTH}"
 # The Hub's own admin role reaches every running server and cannot be narrowed: docs/admin/access.md
