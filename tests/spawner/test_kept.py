@@ -201,8 +201,9 @@ async def test_only_the_kept_machine_of_that_uuid_is_deleted(
     new = renewed(spec)
     await workspaces.reset(spec, new)
     kept = kept_name(spec.name, spec.uuid)
-    assert await workspaces.kept.review({kept: spec.uuid}) == []
-    assert await workspaces.kept.review({kept: new.uuid}) == [kept]
+    # Other tests may have left kept machines of theirs.
+    assert kept not in await workspaces.kept.review({kept: spec.uuid})
+    assert kept in await workspaces.kept.review({kept: new.uuid})
     assert await workspaces.kept.delete(kept, new.uuid) is False
     assert kept in await uuids(instances, spec)
     assert await workspaces.kept.delete(kept, spec.uuid) is True
